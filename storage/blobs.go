@@ -1,0 +1,188 @@
+package storage
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/renameio/v2"
+	"gocloud.dev/blob"
+	_ "gocloud.dev/blob/fileblob" // file:// folders
+	"gocloud.dev/gcerrors"
+)
+
+// Blobs keeps pictures and models by key. A key that ends in a SHA-256 names
+// its content, so a blob that is there never changes.
+type Blobs struct {
+	bucket *blob.Bucket
+	url    string
+	folder string // of a local bucket, else ""
+}
+
+// OpenBlobs opens the bucket of a gocloud.dev/blob URL, or the folder where the
+// URL is empty.
+func OpenBlobs(ctx context.Context, bucketURL, folder string) (*Blobs, error) {
+	if bucketURL == "" {
+		abs, err := filepath.Abs(folder)
+		if err != nil {
+			return nil, fmt.Errorf("find the blob folder: %w", err)
+		}
+		if err := os.MkdirAll(abs, 0o750); err != nil {
+			return nil, fmt.Errorf("make the blob folder: %w", err)
+		}
+		folder = abs
+		bucketURL = (&url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: "metadata=skip&no_tmp_dir=true"}).String()
+	} else {
+		folder = ""
+	}
+	bucket, err := blob.OpenBucket(ctx, bucketURL)
+	if err != nil {
+		return nil, fmt.Errorf("open the blobs: %w", err)
+	}
+	return &Blobs{bucket: bucket, url: bucketURL, folder: folder}, nil
+}
+
+// URL is what a worker opens to read the same blobs.
+func (b *Blobs) URL() string { return b.url }
+
+// Folder is the local folder of the blobs, or "" where they are elsewhere.
+func (b *Blobs) Folder() string { return b.folder }
+
+// Close releases the bucket.
+func (b *Blobs) Close() error { return b.bucket.Close() }
+
+// Digest is the hex SHA-256 of data.
+func Digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// PutContent stores data under a key made of the kind ("frames", "models") and
+// its SHA-256, durably, and gives the key. Content that is there already is not
+// written again.
+func (b *Blobs) PutContent(ctx context.Context, kind string, data []byte) (string, error) {
+	digest := Digest(data)
+	key := kind + "/" + digest[:2] + "/" + digest
+	there, err := b.Exists(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	if there {
+		return key, nil
+	}
+	return key, b.Put(ctx, key, data)
+}
+
+// Put stores data under the key. On return it survives a power cut: a local
+// file is written aside, synced, renamed, and its folder synced.
+func (b *Blobs) Put(ctx context.Context, key string, data []byte) error {
+	if b.folder == "" {
+		if err := b.bucket.WriteAll(ctx, key, data, nil); err != nil {
+			return fmt.Errorf("store blob %s: %w", key, err)
+		}
+		return nil
+	}
+	path := filepath.Join(b.folder, filepath.FromSlash(key))
+	dir := filepath.Dir(path)
+	if err := makeFolders(b.folder, dir); err != nil {
+		return explain(fmt.Errorf("store blob %s: %w", key, err))
+	}
+	if err := renameio.WriteFile(path, data, 0o640, renameio.WithTempDir(dir)); err != nil {
+		return explain(fmt.Errorf("store blob %s: %w", key, err))
+	}
+	if err := syncFolder(dir); err != nil {
+		return explain(fmt.Errorf("store blob %s: %w", key, err))
+	}
+	return nil
+}
+
+// makeFolders makes dir below root and syncs the parent of each new folder.
+func makeFolders(root, dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if strings.HasPrefix(parent, root) {
+		if err := makeFolders(root, parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o750); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return syncFolder(parent)
+}
+
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Get reads a blob whole. A missing one is a NotFound error.
+func (b *Blobs) Get(ctx context.Context, key string) ([]byte, error) {
+	data, err := b.bucket.ReadAll(ctx, key)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return nil, fail(NotFound, "blob %s is missing", key)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read blob %s: %w", key, err)
+	}
+	return data, nil
+}
+
+// Open streams a blob. A missing one is a NotFound error.
+func (b *Blobs) Open(ctx context.Context, key string) (io.ReadCloser, error) {
+	r, err := b.bucket.NewReader(ctx, key, nil)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return nil, fail(NotFound, "blob %s is missing", key)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read blob %s: %w", key, err)
+	}
+	return r, nil
+}
+
+// Exists reports whether there is a blob of that key.
+func (b *Blobs) Exists(ctx context.Context, key string) (bool, error) {
+	there, err := b.bucket.Exists(ctx, key)
+	if err != nil {
+		return false, fmt.Errorf("look up blob %s: %w", key, err)
+	}
+	return there, nil
+}
+
+// Delete removes a blob; one that is missing already is fine.
+func (b *Blobs) Delete(ctx context.Context, key string) error {
+	err := b.bucket.Delete(ctx, key)
+	if err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+		return fmt.Errorf("delete blob %s: %w", key, err)
+	}
+	return nil
+}
+
+// Keys calls each for every key with the prefix, in order.
+func (b *Blobs) Keys(ctx context.Context, prefix string, each func(key string, size int64) error) error {
+	it := b.bucket.List(&blob.ListOptions{Prefix: prefix})
+	for {
+		o, err := it.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("list the blobs: %w", err)
+		}
+		if err := each(o.Key, o.Size); err != nil {
+			return err
+		}
+	}
+}

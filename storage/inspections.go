@@ -1,0 +1,233 @@
+package storage
+
+import (
+	"bytes"
+	"compress/flate"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"loupe/vision"
+)
+
+// Inspection is a frame judged once by one version.
+type Inspection struct {
+	ID        int64
+	FrameID   int64
+	StationID int64 // 0 for an imported frame
+	RecipeID  int64
+	VersionID int64
+	vision.Judgement
+	Worker   string
+	JudgedAt time.Time
+	Label    string // class of the correction in force, "" for none
+
+	VersionNumber int
+	Frame         Frame
+}
+
+const inspectionColumns = `i.id, i.frame_id, i.station_id, i.recipe_id, i.version_id, i.verdict, i.class, i.score, i.probabilities_json,
+	i.findings_json, i.timings_json, i.worker, i.judged_at, i.label, v.number, ` + frameColumns
+
+const inspectionTables = ` FROM inspections i JOIN frames f ON f.id = i.frame_id JOIN versions v ON v.id = i.version_id`
+
+func scanInspection(s scanner) (Inspection, error) {
+	var i Inspection
+	var station sql.NullInt64
+	var label sql.NullString
+	var probabilities, findings, timings string
+	var at int64
+	var fr frameRow
+	err := s.Scan(append([]any{&i.ID, &i.FrameID, &station, &i.RecipeID, &i.VersionID, &i.Verdict, &i.Class, &i.Score, &probabilities,
+		&findings, &timings, &i.Worker, &at, &label, &i.VersionNumber}, fr.dest()...)...)
+	if err != nil {
+		return i, err
+	}
+	i.StationID, i.Label, i.JudgedAt = station.Int64, label.String, fromMillis(at)
+	if i.Frame, err = fr.frame(); err != nil {
+		return i, err
+	}
+	i.Width, i.Height = i.Frame.Width, i.Frame.Height
+	for _, p := range []struct {
+		text string
+		to   any
+	}{{probabilities, &i.Probabilities}, {findings, &i.Findings}, {timings, &i.Timings}} {
+		if err := json.Unmarshal([]byte(p.text), p.to); err != nil {
+			return i, fmt.Errorf("inspection %d: %w", i.ID, err)
+		}
+	}
+	return i, nil
+}
+
+// SaveInspection stores a verdict and takes its frame out of the queue. A frame
+// that is no longer pending (judged or discarded in the meantime) is a Conflict:
+// each frame is judged once.
+func (db *DB) SaveInspection(ctx context.Context, i Inspection) (Inspection, error) {
+	heat, err := packHeat(i.Heat)
+	if err != nil {
+		return i, err
+	}
+	i.JudgedAt = db.now()
+	err = db.change(ctx, func(tx *sql.Tx) error {
+		attention := attentionUnlabelled
+		if i.Verdict == vision.Unsure {
+			attention = attentionUnsure
+		}
+		f, err := one(ctx, tx, "frame", scanFrame, `SELECT `+frameColumns+` FROM frames f WHERE f.id = ?`, i.FrameID)
+		if err != nil {
+			return err
+		}
+		if f.State != Pending {
+			return fail(Conflict, "frame %d is %s already", f.ID, f.State)
+		}
+		if f.Label != "" {
+			attention = attentionLabelled
+		}
+		i.Frame, i.StationID, i.RecipeID, i.Label = f, f.StationID, f.RecipeID, f.Label
+		i.Timings.Total = float64(i.JudgedAt.Sub(f.ReceivedAt).Microseconds()) / 1000
+		if err := insertInspection(tx, &i, heat); err != nil {
+			return err
+		}
+		if err := tx.QueryRow(`SELECT number FROM versions WHERE id = ?`, i.VersionID).Scan(&i.VersionNumber); err != nil {
+			return err
+		}
+		i.Frame.State = Judged
+		_, err = tx.Exec(`UPDATE frames SET state = 'judged', attention = max(attention * (attention = 3), ?) WHERE id = ?`, attention, f.ID)
+		return err
+	})
+	if err == nil {
+		copied := i
+		db.emit(Event{Kind: InspectionMade, ID: i.ID, RecipeID: i.RecipeID, StationID: i.StationID, Inspection: &copied, Frame: &copied.Frame})
+	}
+	return i, err
+}
+
+func insertInspection(tx *sql.Tx, i *Inspection, heat []byte) error {
+	res, err := tx.Exec(`INSERT INTO inspections (frame_id, station_id, recipe_id, version_id, verdict, class, score, probabilities_json,
+		findings_json, timings_json, heat, worker, judged_at, label) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		i.FrameID, nullID(i.StationID), i.RecipeID, i.VersionID, i.Verdict, i.Class, i.Score, marshal(i.Probabilities),
+		marshal(i.Findings), marshal(i.Timings), heat, i.Worker, millis(i.JudgedAt), sql.NullString{String: i.Label, Valid: i.Label != ""})
+	if unique(err) {
+		return fail(Conflict, "frame %d is judged already", i.FrameID)
+	}
+	if err != nil {
+		return fmt.Errorf("store the inspection: %w", err)
+	}
+	i.ID, err = res.LastInsertId()
+	return err
+}
+
+// Inspection finds one by ID, without its heat map.
+func (db *DB) Inspection(ctx context.Context, id int64) (Inspection, error) {
+	return one(ctx, db.read, "inspection", scanInspection, `SELECT `+inspectionColumns+inspectionTables+` WHERE i.id = ?`, id)
+}
+
+// InspectionOfFrame finds the inspection of a frame.
+func (db *DB) InspectionOfFrame(ctx context.Context, frameID int64) (Inspection, error) {
+	return one(ctx, db.read, "inspection", scanInspection, `SELECT `+inspectionColumns+inspectionTables+` WHERE i.frame_id = ?`, frameID)
+}
+
+// InspectionFilter narrows a list of inspections; zero fields do not.
+type InspectionFilter struct {
+	StationID, RecipeID, VersionID int64
+	Verdict                        vision.Verdict
+	Class, Label, Lot, Serial      string
+	From, To                       time.Time // judged at or after From and before To
+	Unlabelled                     bool
+}
+
+func (f InspectionFilter) where() where {
+	var w where
+	for _, id := range []struct {
+		column string
+		id     int64
+	}{{"i.station_id", f.StationID}, {"i.recipe_id", f.RecipeID}, {"i.version_id", f.VersionID}} {
+		if id.id != 0 {
+			w.add(id.column+" = ?", id.id)
+		}
+	}
+	for _, t := range []struct{ column, text string }{{"i.verdict", string(f.Verdict)}, {"i.class", f.Class}, {"i.label", f.Label}, {"f.lot", f.Lot}, {"f.serial", f.Serial}} {
+		if t.text != "" {
+			w.add(t.column+" = ?", t.text)
+		}
+	}
+	if !f.From.IsZero() {
+		w.add("i.judged_at >= ?", millis(f.From))
+	}
+	if !f.To.IsZero() {
+		w.add("i.judged_at < ?", millis(f.To))
+	}
+	if f.Unlabelled {
+		w.add("i.label IS NULL")
+	}
+	return w
+}
+
+// Inspections lists a page, newest first: at most limit with an ID below before
+// (0 for the newest).
+func (db *DB) Inspections(ctx context.Context, f InspectionFilter, before int64, limit int) ([]Inspection, error) {
+	w := f.where()
+	if before > 0 {
+		w.add("i.id < ?", before)
+	}
+	return list(ctx, db.read, scanInspection, `SELECT `+inspectionColumns+inspectionTables+w.String()+` ORDER BY i.id DESC LIMIT ?`, append(w.args, limit)...)
+}
+
+// Neighbours gives the IDs of the next newer and next older inspection within
+// a filter; 0 where there is none.
+func (db *DB) Neighbours(ctx context.Context, f InspectionFilter, id int64) (newer, older int64, err error) {
+	for _, side := range []struct {
+		term, order string
+		to          *int64
+	}{{"i.id > ?", "ASC", &newer}, {"i.id < ?", "DESC", &older}} {
+		w := f.where()
+		w.add(side.term, id)
+		err := db.read.QueryRowContext(ctx, `SELECT i.id`+inspectionTables+w.String()+` ORDER BY i.id `+side.order+` LIMIT 1`, w.args...).Scan(side.to)
+		if err != nil && err != sql.ErrNoRows {
+			return 0, 0, explain(err)
+		}
+	}
+	return newer, older, nil
+}
+
+// Heat reads the heat map of an inspection.
+func (db *DB) Heat(ctx context.Context, inspectionID int64) (vision.HeatMap, error) {
+	var packed []byte
+	err := db.read.QueryRowContext(ctx, `SELECT heat FROM inspections WHERE id = ?`, inspectionID).Scan(&packed)
+	if err == sql.ErrNoRows || err == nil && packed == nil {
+		return vision.HeatMap{}, fail(NotFound, "there is no heat map for inspection %d", inspectionID)
+	}
+	if err != nil {
+		return vision.HeatMap{}, explain(err)
+	}
+	var h vision.HeatMap
+	plain, err := io.ReadAll(flate.NewReader(bytes.NewReader(packed)))
+	if err == nil {
+		err = json.Unmarshal(plain, &h)
+	}
+	if err != nil {
+		return h, fmt.Errorf("unpack the heat map of inspection %d: %w", inspectionID, err)
+	}
+	return h, nil
+}
+
+func packHeat(h vision.HeatMap) ([]byte, error) {
+	if len(h.Data) == 0 {
+		return nil, nil
+	}
+	var packed bytes.Buffer
+	w, err := flate.NewWriter(&packed, flate.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.NewEncoder(w).Encode(h); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return packed.Bytes(), nil
+}

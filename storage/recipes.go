@@ -1,0 +1,213 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"loupe/vision"
+)
+
+// LearnRule says when corrections start a training by themselves.
+type LearnRule struct {
+	After        int `json:"after"`         // corrections since the last training; 0 switches the rule off
+	QuietSeconds int `json:"quiet_seconds"` // and none for so long
+}
+
+// PromoteRule says when a new version replaces the champion by itself.
+type PromoteRule struct {
+	Auto   bool    `json:"auto"`
+	Metric string  `json:"metric"` // "balanced_accuracy", "accuracy" or "escapes"
+	Margin float64 `json:"margin"` // how much worse the metric may be, as a share
+}
+
+// Recipe is how one product is judged.
+type Recipe struct {
+	ID         int64
+	Name       string
+	Classes    []vision.Class // in use, in order
+	Archived   []vision.Class // no longer used; frames may still carry them
+	Region     vision.Region
+	Size       int
+	Thresholds vision.Thresholds
+	Learn      LearnRule
+	Promote    PromoteRule
+	ChampionID int64 // 0 while there is none
+	Demo       bool
+	CreatedAt  time.Time
+}
+
+// Class finds a class in use by name.
+func (r Recipe) Class(name string) (vision.Class, bool) {
+	for _, c := range r.Classes {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return vision.Class{}, false
+}
+
+// ClassNames lists the names of the classes in use, in order.
+func (r Recipe) ClassNames() []string {
+	names := make([]string, len(r.Classes))
+	for i, c := range r.Classes {
+		names[i] = c.Name
+	}
+	return names
+}
+
+// NewRecipe is a recipe with the defaults that suit most products.
+func NewRecipe(name string, classes []vision.Class) Recipe {
+	return Recipe{
+		Name: name, Classes: classes, Size: 224, Thresholds: vision.DefaultThresholds,
+		Learn:   LearnRule{After: 10, QuietSeconds: 20},
+		Promote: PromoteRule{Auto: true, Metric: "balanced_accuracy", Margin: 0.01},
+	}
+}
+
+const recipeColumns = `id, name, region_json, size, threshold_ok, threshold_ng, learn_after, learn_quiet_s,
+	promote_auto, promote_metric, promote_margin, champion_id, demo, created_at`
+
+func scanRecipe(s scanner) (Recipe, error) {
+	var r Recipe
+	var region string
+	var champion sql.NullInt64
+	var at int64
+	err := s.Scan(&r.ID, &r.Name, &region, &r.Size, &r.Thresholds.OK, &r.Thresholds.NG, &r.Learn.After, &r.Learn.QuietSeconds,
+		&r.Promote.Auto, &r.Promote.Metric, &r.Promote.Margin, &champion, &r.Demo, &at)
+	if err != nil {
+		return r, err
+	}
+	r.ChampionID, r.CreatedAt = champion.Int64, fromMillis(at)
+	return r, json.Unmarshal([]byte(region), &r.Region)
+}
+
+// Recipes lists the recipes in use, by name.
+func (db *DB) Recipes(ctx context.Context) ([]Recipe, error) {
+	all, err := list(ctx, db.read, scanRecipe, `SELECT `+recipeColumns+` FROM recipes WHERE archived_at IS NULL ORDER BY name`)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if err := loadClasses(ctx, db.read, &all[i]); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// Recipe finds a recipe in use by ID.
+func (db *DB) Recipe(ctx context.Context, id int64) (Recipe, error) {
+	return readRecipe(ctx, db.read, id)
+}
+
+// RecipeByName finds a recipe in use by name, in any case of letters.
+func (db *DB) RecipeByName(ctx context.Context, name string) (Recipe, error) {
+	r, err := one(ctx, db.read, "recipe", scanRecipe, `SELECT `+recipeColumns+` FROM recipes WHERE archived_at IS NULL AND name = ? COLLATE NOCASE`, name)
+	if err != nil {
+		return r, err
+	}
+	return r, loadClasses(ctx, db.read, &r)
+}
+
+func readRecipe(ctx context.Context, q querier, id int64) (Recipe, error) {
+	r, err := one(ctx, q, "recipe", scanRecipe, `SELECT `+recipeColumns+` FROM recipes WHERE archived_at IS NULL AND id = ?`, id)
+	if err != nil {
+		return r, err
+	}
+	return r, loadClasses(ctx, q, &r)
+}
+
+func (r Recipe) check() error {
+	switch {
+	case strings.TrimSpace(r.Name) == "" || len(r.Name) > 100:
+		return fail(Invalid, "give the recipe a name of 1 to 100 characters")
+	case !r.Region.Valid():
+		return fail(Invalid, "the region of interest must lie inside the picture")
+	case r.Size < 224 || r.Size > 896 || r.Size%32 != 0:
+		return fail(Invalid, "the input size must be a multiple of 32 from 224 to 896")
+	case !(r.Thresholds.OK > 0.5 && r.Thresholds.OK <= 1 && r.Thresholds.NG > 0.5 && r.Thresholds.NG <= 1):
+		return fail(Invalid, "thresholds must be over 0.5 and at most 1")
+	case r.Learn.After < 0 || r.Learn.After > 100000 || r.Learn.QuietSeconds < 0 || r.Learn.QuietSeconds > 86400:
+		return fail(Invalid, "the learning rule takes 0 to 100000 corrections and 0 to 86400 seconds")
+	case r.Promote.Metric != "balanced_accuracy" && r.Promote.Metric != "accuracy" && r.Promote.Metric != "escapes":
+		return fail(Invalid, "promote by balanced_accuracy, accuracy or escapes")
+	case !(r.Promote.Margin >= 0 && r.Promote.Margin <= 0.5):
+		return fail(Invalid, "the margin must be from 0 to 0.5")
+	}
+	return nil
+}
+
+// AddRecipe stores a new recipe with its classes.
+func (db *DB) AddRecipe(ctx context.Context, by string, r Recipe) (Recipe, error) {
+	r.Name = strings.TrimSpace(r.Name)
+	if err := r.check(); err != nil {
+		return r, err
+	}
+	if err := checkClasses(r.Classes); err != nil {
+		return r, err
+	}
+	r.CreatedAt = db.now()
+	err := db.change(ctx, func(tx *sql.Tx) error {
+		res, err := tx.Exec(`INSERT INTO recipes (name, region_json, size, threshold_ok, threshold_ng, learn_after, learn_quiet_s,
+			promote_auto, promote_metric, promote_margin, demo, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`,
+			r.Name, marshal(r.Region), r.Size, r.Thresholds.OK, r.Thresholds.NG, r.Learn.After, r.Learn.QuietSeconds,
+			r.Promote.Auto, r.Promote.Metric, r.Promote.Margin, r.Demo, millis(r.CreatedAt))
+		if unique(err) {
+			return fail(Conflict, "there is a recipe named %q already", r.Name)
+		}
+		if err != nil {
+			return err
+		}
+		r.ID, _ = res.LastInsertId()
+		if err := storeClasses(tx, r.ID, r.Classes); err != nil {
+			return err
+		}
+		return db.audit(tx, by, "recipe.add", recipeSubject(r.ID), nil, publicRecipe(r))
+	})
+	if err == nil {
+		db.emit(Event{Kind: RecipeChanged, ID: r.ID, RecipeID: r.ID})
+	}
+	return r, err
+}
+
+// ChangeRecipe stores name, region, size, thresholds and rules of the recipe
+// with r.ID; classes have functions of their own.
+func (db *DB) ChangeRecipe(ctx context.Context, by string, r Recipe) error {
+	r.Name = strings.TrimSpace(r.Name)
+	if err := r.check(); err != nil {
+		return err
+	}
+	err := db.change(ctx, func(tx *sql.Tx) error {
+		old, err := readRecipe(ctx, tx, r.ID)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(`UPDATE recipes SET name=?, region_json=?, size=?, threshold_ok=?, threshold_ng=?, learn_after=?, learn_quiet_s=?,
+			promote_auto=?, promote_metric=?, promote_margin=? WHERE id=?`,
+			r.Name, marshal(r.Region), r.Size, r.Thresholds.OK, r.Thresholds.NG, r.Learn.After, r.Learn.QuietSeconds,
+			r.Promote.Auto, r.Promote.Metric, r.Promote.Margin, r.ID)
+		if unique(err) {
+			return fail(Conflict, "there is a recipe named %q already", r.Name)
+		}
+		if err != nil {
+			return err
+		}
+		r.Classes = old.Classes
+		return db.audit(tx, by, "recipe.change", recipeSubject(r.ID), publicRecipe(old), publicRecipe(r))
+	})
+	if err == nil {
+		db.emit(Event{Kind: RecipeChanged, ID: r.ID, RecipeID: r.ID})
+	}
+	return err
+}
+
+func recipeSubject(id int64) string { return fmt.Sprintf("recipe %d", id) }
+
+func publicRecipe(r Recipe) map[string]any {
+	return map[string]any{"name": r.Name, "region": r.Region, "size": r.Size, "thresholds": r.Thresholds,
+		"learn": r.Learn, "promote": r.Promote, "classes": r.Classes}
+}
