@@ -143,20 +143,13 @@ func (db *DB) Rollback(ctx context.Context, by string, recipeID int64) (Version,
 		if err != nil {
 			return err
 		}
-		previous, err := one(ctx, tx, "promotion", scanNullID, `SELECT from_id FROM promotions WHERE recipe_id = ? AND version_id = ? ORDER BY id DESC LIMIT 1`, recipeID, r.ChampionID)
-		if CodeOf(err) == NotFound || err == nil && previous == 0 {
-			return fail(Conflict, "there is no earlier champion to go back to")
-		}
-		if err != nil {
-			return err
-		}
-		if v, err = readVersion(ctx, tx, previous); err != nil {
+		if v, err = previousChampion(ctx, tx, r); err != nil {
 			return err
 		}
 		v.State = Champion
 		// The rolled-back champion is not where the next roll-back leads to.
 		var before sql.NullInt64
-		err = tx.QueryRow(`SELECT from_id FROM promotions WHERE recipe_id = ? AND version_id = ? ORDER BY id LIMIT 1`, recipeID, previous).Scan(&before)
+		err = tx.QueryRow(`SELECT from_id FROM promotions WHERE recipe_id = ? AND version_id = ? ORDER BY id LIMIT 1`, recipeID, v.ID).Scan(&before)
 		if err != nil {
 			return err
 		}
@@ -166,6 +159,27 @@ func (db *DB) Rollback(ctx context.Context, by string, recipeID int64) (Version,
 		db.emit(Event{Kind: VersionChanged, ID: v.ID, RecipeID: v.RecipeID})
 	}
 	return v, err
+}
+
+// PreviousChampion is the version that Rollback would make champion; a Conflict
+// where there is none.
+func (db *DB) PreviousChampion(ctx context.Context, recipeID int64) (Version, error) {
+	r, err := db.Recipe(ctx, recipeID)
+	if err != nil {
+		return Version{}, err
+	}
+	return previousChampion(ctx, db.read, r)
+}
+
+func previousChampion(ctx context.Context, q querier, r Recipe) (Version, error) {
+	previous, err := one(ctx, q, "promotion", scanNullID, `SELECT from_id FROM promotions WHERE recipe_id = ? AND version_id = ? ORDER BY id DESC LIMIT 1`, r.ID, r.ChampionID)
+	if CodeOf(err) == NotFound || err == nil && previous == 0 {
+		return Version{}, fail(Conflict, "there is no earlier champion to go back to")
+	}
+	if err != nil {
+		return Version{}, err
+	}
+	return readVersion(ctx, q, previous)
 }
 
 func scanNullID(s scanner) (int64, error) {
