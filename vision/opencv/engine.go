@@ -1,0 +1,228 @@
+// Package opencv is the only one that knows gocv: bytes go in, plain structs
+// come out, and no Mat leaves it. A C++ exception ends the process, so what is
+// not trusted runs in a worker process.
+package opencv
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"time"
+
+	"gocv.io/x/gocv"
+
+	"loupe/vision"
+)
+
+// Outputs of a version's file and of an extractor's.
+const (
+	probabilities = "probabilities"
+	heat          = "heat"
+	pooled        = "pooled"
+)
+
+var (
+	versionOutputs   = []string{probabilities, heat, pooled}
+	extractorOutputs = []string{"stride8", "stride16", "stride32", pooled}
+)
+
+// Engine runs one network. It belongs to one goroutine at a time.
+type Engine struct {
+	net     gocv.Net
+	classes []string // nil for an extractor
+}
+
+// Features are the outputs of an extractor, each flattened row-major.
+type Features struct {
+	Stride8  []float32 // 40 × S/8 × S/8
+	Stride16 []float32 // 112 × S/16 × S/16
+	Stride32 []float32 // 320 × S/32 × S/32
+	Pooled   []float32 // 2,696
+}
+
+// OpenVersion loads a version's ONNX file, which must be one that Loupe wrote:
+// a corrupt file ends the process. Classes are named in the order of its outputs.
+func OpenVersion(onnx []byte, classes []string) (*Engine, error) {
+	if len(classes) == 0 {
+		return nil, errors.New("a version needs its classes")
+	}
+	return open(onnx, classes)
+}
+
+// OpenExtractor loads an extractor's ONNX file, which must be one that Loupe wrote.
+func OpenExtractor(onnx []byte) (*Engine, error) { return open(onnx, nil) }
+
+func open(onnx []byte, classes []string) (*Engine, error) {
+	if len(onnx) == 0 {
+		return nil, errors.New("the model file is empty")
+	}
+	net, err := gocv.ReadNetFromONNXBytes(onnx)
+	if err != nil {
+		return nil, fmt.Errorf("read the model: %w", err)
+	}
+	if net.Empty() {
+		net.Close()
+		return nil, errors.New("read the model: it holds no network")
+	}
+	return &Engine{net: net, classes: classes}, nil
+}
+
+// Close frees the network.
+func (e *Engine) Close() error { return e.net.Close() }
+
+// Picture is a decoded upright picture. Close it.
+type Picture struct{ mat gocv.Mat }
+
+// Decode reads a picture as a person would see it. Errors wrap ErrPicture.
+func Decode(data []byte, orientation int) (*Picture, error) {
+	m, err := decode(data, orientation)
+	if err != nil {
+		return nil, err
+	}
+	return &Picture{m}, nil
+}
+
+// Size gives width and height in pixels.
+func (p *Picture) Size() (width, height int) { return p.mat.Cols(), p.mat.Rows() }
+
+// Close frees the picture.
+func (p *Picture) Close() error { return p.mat.Close() }
+
+// Input is a prepared network input, 1×3×S×S. Close it.
+type Input struct{ blob gocv.Mat }
+
+// Close frees the input.
+func (i *Input) Close() error { return i.blob.Close() }
+
+// Prepare crops the region, resizes it to the square input (by area when
+// shrinking, linear when growing), and makes RGB values (v − 127) / 128.
+func (p *Picture) Prepare(prep vision.Preparation) *Input {
+	x, y, w, h := prep.Region.Pixels(p.Size())
+	part := p.mat.Region(image.Rect(x, y, x+w, y+h))
+	defer part.Close()
+	how := gocv.InterpolationLinear
+	if w > prep.Size && h > prep.Size {
+		how = gocv.InterpolationArea
+	}
+	square := gocv.NewMat()
+	defer square.Close()
+	gocv.Resize(part, &square, image.Pt(prep.Size, prep.Size), 0, 0, how)
+	blob := gocv.BlobFromImage(square, 1.0/128, image.Pt(prep.Size, prep.Size), gocv.NewScalar(127, 127, 127, 0), true, false)
+	return &Input{blob}
+}
+
+// Blank is an input of zeros, for warming a network up.
+func Blank(size int) *Input {
+	return &Input{gocv.NewMatWithSizes([]int{1, 3, size, size}, gocv.MatTypeCV32F)}
+}
+
+// forward runs the network and copies the named outputs: the Mats share the
+// network's memory.
+func (e *Engine) forward(in *Input, names []string) ([][]float32, [][]int, error) {
+	e.net.SetInput(in.blob, "image")
+	mats := e.net.ForwardLayers(names)
+	values, sizes := make([][]float32, len(mats)), make([][]int, len(mats))
+	var err error
+	for i, m := range mats {
+		v, e := m.DataPtrFloat32()
+		err = errors.Join(err, e)
+		values[i], sizes[i] = append([]float32(nil), v...), m.Size()
+		err = errors.Join(err, m.Close())
+	}
+	if err == nil && len(mats) != len(names) {
+		err = fmt.Errorf("the network gave %d of %d outputs", len(mats), len(names))
+	}
+	return values, sizes, err
+}
+
+// Warm runs the network once, which makes it allocate what it needs.
+func (e *Engine) Warm(size int) error {
+	in := Blank(size)
+	defer in.Close()
+	_, err := e.Forward(in)
+	return err
+}
+
+// Output is what a version's network says about an input.
+type Output struct {
+	Probabilities []float32
+	Heat          vision.Logits
+	Pooled        []float32
+}
+
+// Forward runs a version's network, or an extractor's with an empty Output.
+func (e *Engine) Forward(in *Input) (Output, error) {
+	if e.classes == nil {
+		_, _, err := e.forward(in, extractorOutputs)
+		return Output{}, err
+	}
+	values, sizes, err := e.forward(in, versionOutputs)
+	if err != nil {
+		return Output{}, err
+	}
+	if len(values[0]) != len(e.classes) || len(sizes[1]) != 4 || sizes[1][1] != len(e.classes) {
+		return Output{}, fmt.Errorf("the network tells %d classes apart, not %d", len(values[0]), len(e.classes))
+	}
+	return Output{values[0], vision.Logits{Classes: e.classes, H: sizes[1][2], W: sizes[1][3], Data: values[1]}, values[2]}, nil
+}
+
+// Judge judges a decoded picture. Timings hold preparation, forward pass and
+// explanation only.
+func (e *Engine) Judge(p *Picture, prep vision.Preparation, classes []vision.Class, t vision.Thresholds) (vision.Judgement, error) {
+	var j vision.Judgement
+	began := time.Now()
+	in := p.Prepare(prep)
+	defer in.Close()
+	prepared := time.Now()
+	out, err := e.Forward(in)
+	if err != nil {
+		return j, err
+	}
+	forwarded := time.Now()
+	for i, name := range e.classes {
+		j.Probabilities = append(j.Probabilities, vision.Probability{Class: name, P: float64(out.Probabilities[i])})
+	}
+	j.Verdict, j.Class, j.Score = vision.Decide(classes, j.Probabilities, t)
+	j.Width, j.Height = p.Size()
+	if j.Verdict != vision.OK {
+		j.Findings = vision.Findings(out.Heat, j.Probabilities, classes, prep.Region, j.Width, j.Height)
+	}
+	j.Heat, j.Pooled = out.Heat.Map(), out.Pooled
+	vision.SortProbabilities(j.Probabilities)
+	j.Timings.Prepare = milliseconds(prepared.Sub(began))
+	j.Timings.Forward = milliseconds(forwarded.Sub(prepared))
+	j.Timings.Explain = milliseconds(time.Since(forwarded))
+	return j, nil
+}
+
+// Extract gives the features of a decoded picture by an extractor's network.
+func (e *Engine) Extract(p *Picture, prep vision.Preparation) (Features, error) {
+	in := p.Prepare(prep)
+	defer in.Close()
+	v, _, err := e.forward(in, extractorOutputs)
+	if err != nil {
+		return Features{}, err
+	}
+	return Features{v[0], v[1], v[2], v[3]}, nil
+}
+
+// JPEG gives a copy of the picture with at most side pixels on its longer side.
+func (p *Picture) JPEG(side, quality int) (data []byte, width, height int, err error) {
+	width, height = p.Size()
+	m := p.mat
+	if longer := max(width, height); longer > side {
+		width, height = max(1, width*side/longer), max(1, height*side/longer)
+		small := gocv.NewMat()
+		defer small.Close()
+		gocv.Resize(p.mat, &small, image.Pt(width, height), 0, 0, gocv.InterpolationArea)
+		m = small
+	}
+	buf, err := gocv.IMEncodeWithParams(gocv.JPEGFileExt, m, []int{gocv.IMWriteJpegQuality, quality})
+	if err != nil {
+		return nil, 0, 0, fmt.Errorf("encode a JPEG: %w", err)
+	}
+	defer buf.Close()
+	return append([]byte(nil), buf.GetBytes()...), width, height, nil
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
