@@ -45,7 +45,9 @@ type Version struct {
 }
 
 // Model names the version's ONNX file for a worker.
-func (v Version) Model() vision.ModelRef { return vision.ModelRef{Key: v.ModelKey, SHA256: v.ModelSHA} }
+func (v Version) Model() vision.ModelRef {
+	return vision.ModelRef{Key: v.ModelKey, SHA256: v.ModelSHA, Classes: v.Classes}
+}
 
 // Result is what a version said about one frame of the test share.
 type Result struct {

@@ -46,6 +46,7 @@ type Preparation struct {
 
 // ModelRef names one ONNX file among the blobs.
 type ModelRef struct {
-	Key    string `json:"key"`    // blob key
-	SHA256 string `json:"sha256"` // hex digest of the file, checked before it is loaded
+	Key     string   `json:"key"`               // blob key
+	SHA256  string   `json:"sha256"`            // hex digest of the file, checked before it is loaded
+	Classes []string `json:"classes,omitempty"` // in the order of a version's outputs; none for an extractor
 }

@@ -71,6 +71,7 @@ type JudgeRequest struct {
 	Preparation vision.Preparation `json:"preparation"`
 	Classes     []vision.Class     `json:"classes"`
 	Thresholds  vision.Thresholds  `json:"thresholds"`
+	Alone       bool               `json:"-"` // let no other frame share the worker: one died over this frame before
 }
 
 // JudgeResult answers a JudgeRequest.

@@ -1,0 +1,189 @@
+package pool
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"loupe/vision/wire"
+)
+
+// waiter waits for a slot of a worker.
+type waiter struct {
+	alone bool
+	got   chan *member // closed without a worker when there is none left
+}
+
+// Judge has a frame judged by the least busy worker. It waits for a free slot;
+// ErrNoWorkers comes at once when no worker is there.
+func (p *Pool) Judge(ctx context.Context, q wire.JudgeRequest) (wire.JudgeResult, error) {
+	var r wire.JudgeResult
+	m, err := p.acquire(ctx, q.Alone)
+	if err != nil {
+		return r, err
+	}
+	limit, stop := context.WithTimeoutCause(ctx, p.settings.FrameLimit, ErrTimeout)
+	defer stop()
+	call, end := context.WithCancelCause(limit)
+	defer end(nil)
+	f := &flight{end}
+	p.board(m, f)
+	defer p.leave(m, f, q.Alone)
+	if err := p.request(call, wire.Judge(m.ID), q, &r); err != nil {
+		if errors.Is(err, ErrTimeout) {
+			p.hung(m.ID)
+		}
+		return r, err
+	}
+	r.Judgement.Pooled = r.Pooled
+	return r, explain(r.Trouble)
+}
+
+// Extract has a free worker compute a frame's features.
+func (p *Pool) Extract(ctx context.Context, q wire.ExtractRequest) (wire.ExtractResult, error) {
+	var r wire.ExtractResult
+	if err := p.request(ctx, wire.Extract, q, &r); err != nil {
+		return r, err
+	}
+	return r, explain(r.Trouble)
+}
+
+// Render has a free worker draw an upright JPEG copy of a frame.
+func (p *Pool) Render(ctx context.Context, q wire.RenderRequest) (wire.RenderResult, error) {
+	var r wire.RenderResult
+	if err := p.request(ctx, wire.Render, q, &r); err != nil {
+		return r, err
+	}
+	return r, explain(r.Trouble)
+}
+
+// explain turns a worker's trouble into an error; nil for none.
+func explain(t *wire.Trouble) error {
+	if t == nil {
+		return nil
+	}
+	if t.Fault == wire.FaultPicture {
+		return &PictureError{Detail: t.Detail}
+	}
+	return t
+}
+
+// request sends a message and waits for its answer or the end of ctx.
+func (p *Pool) request(ctx context.Context, subject string, question, answer any) error {
+	data, err := json.Marshal(question)
+	if err != nil {
+		return fmt.Errorf("write a request: %w", err)
+	}
+	if _, bounded := ctx.Deadline(); !bounded {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeoutCause(ctx, 30*time.Second, ErrTimeout)
+		defer stop()
+	}
+	m, err := p.conn.RequestWithContext(ctx, subject, data)
+	switch {
+	case errors.Is(err, nats.ErrNoResponders):
+		return ErrNoWorkers
+	case err != nil && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return fmt.Errorf("ask a worker: %w", err)
+	}
+	if err := json.Unmarshal(m.Data, answer); err != nil {
+		return fmt.Errorf("read a worker's answer: %w", err)
+	}
+	return nil
+}
+
+// acquire waits for a slot. One that must be alone takes a whole worker.
+func (p *Pool) acquire(ctx context.Context, alone bool) (*member, error) {
+	w := &waiter{alone: alone, got: make(chan *member, 1)}
+	p.mu.Lock()
+	p.queue = append(p.queue, w)
+	p.serve()
+	p.mu.Unlock()
+	select {
+	case m, ok := <-w.got:
+		if !ok {
+			return nil, ErrNoWorkers
+		}
+		return m, nil
+	case <-ctx.Done():
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, other := range p.queue {
+		if other == w {
+			p.queue = append(p.queue[:i:i], p.queue[i+1:]...)
+		}
+	}
+	select {
+	case m, ok := <-w.got: // it came at the same moment
+		if ok {
+			p.free(m, alone)
+		}
+	default:
+	}
+	return nil, ctx.Err()
+}
+
+// serve hands slots to the queue, in its order. p.mu is held.
+func (p *Pool) serve() {
+	for len(p.queue) > 0 {
+		var least *member
+		able := false
+		for _, m := range p.members {
+			if m.Refused != "" {
+				continue
+			}
+			able = true
+			if least == nil || m.load < least.load {
+				least = m
+			}
+		}
+		w := p.queue[0]
+		switch {
+		case !able:
+			close(w.got)
+		case w.alone && least.load > 0 || least.load >= slots:
+			return
+		default:
+			least.load += cost(w.alone)
+			w.got <- least
+		}
+		p.queue = p.queue[1:]
+	}
+}
+
+func cost(alone bool) int {
+	if alone {
+		return slots
+	}
+	return 1
+}
+
+// board notes a call under way, so that the worker's death ends it.
+func (p *Pool) board(m *member, f *flight) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m.flights[f] = true
+	if p.members[m.ID] != m {
+		f.end(ErrWorkerDied)
+	}
+}
+
+func (p *Pool) leave(m *member, f *flight, alone bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(m.flights, f)
+	p.free(m, alone)
+}
+
+// free gives a slot back. p.mu is held.
+func (p *Pool) free(m *member, alone bool) {
+	m.load -= cost(alone)
+	p.serve()
+}

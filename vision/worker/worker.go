@@ -1,0 +1,206 @@
+// Package worker is the vision worker: a process of its own that takes requests
+// over NATS and answers them with OpenCV. It owns its networks; a new model
+// arrives with the first frame that needs it, or ahead by a load request, and
+// is loaded between two frames.
+package worker
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"gocloud.dev/blob"
+	_ "gocloud.dev/blob/fileblob" // file:// folders
+
+	"loupe/vision/opencv"
+	"loupe/vision/wire"
+)
+
+// Settings of a worker.
+type Settings struct {
+	NATSURL  string
+	Token    string // of the NATS server, "" for none
+	BlobsURL string // gocloud.dev/blob URL
+	ID       string // unique; "" makes one
+	Name     string // for people; "" means host and process number
+	Threads  int    // of OpenCV; 0 means one a core
+	Version  string // of the program
+	Log      *slog.Logger
+}
+
+// beatPeriod is how often a worker says that it lives.
+const beatPeriod = time.Second
+
+// queued bounds the frames that wait inside a worker; the server sends two at a time.
+const queued = 64
+
+// Worker answers requests until its context ends.
+type Worker struct {
+	Settings
+	host    string
+	conn    *nats.Conn
+	blobs   *blob.Bucket
+	engines engines
+	work    chan task
+	side    chan task
+	frames  atomic.Int64
+	leaving atomic.Bool
+}
+
+// task is one request with what answers it. It runs on the goroutine that owns
+// the networks; prepare runs before, on another.
+type task struct {
+	do func()
+}
+
+// Run connects and answers requests until ctx ends. It comes back by itself
+// when the NATS server was away.
+func Run(ctx context.Context, s Settings) error {
+	w := &Worker{Settings: s, work: make(chan task, queued), side: make(chan task, queued)}
+	w.host, _ = os.Hostname()
+	if w.ID == "" {
+		w.ID = rand.Text()
+	}
+	if w.Name == "" {
+		w.Name = fmt.Sprintf("%s-%d", w.host, os.Getpid())
+	}
+	opencv.SetThreads(s.Threads)
+	var err error
+	if w.blobs, err = blob.OpenBucket(ctx, s.BlobsURL); err != nil {
+		return fmt.Errorf("open the blobs: %w", err)
+	}
+	defer w.blobs.Close()
+	if err := w.connect(); err != nil {
+		return err
+	}
+	defer w.conn.Close()
+	if err := w.subscribe(); err != nil {
+		return err
+	}
+	defer w.engines.close()
+	go w.beat(ctx)
+	w.loop(ctx)
+	w.leaving.Store(true)
+	w.sendBeat()
+	return w.conn.FlushTimeout(time.Second)
+}
+
+func (w *Worker) connect() error {
+	options := []nats.Option{
+		nats.Name("loupe-worker " + w.Name), nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond),
+		nats.ReconnectJitter(100*time.Millisecond, 500*time.Millisecond), nats.RetryOnFailedConnect(true),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				w.Log.Warn("lost the NATS server, trying again", "error", err)
+			}
+		}),
+	}
+	if w.Token != "" {
+		options = append(options, nats.Token(w.Token))
+	}
+	var err error
+	if w.conn, err = nats.Connect(w.NATSURL, options...); err != nil {
+		return fmt.Errorf("connect to NATS: %w", err)
+	}
+	return nil
+}
+
+func (w *Worker) subscribe() error {
+	for _, s := range []struct {
+		subject, group string
+		handle         nats.MsgHandler
+	}{
+		{wire.Judge(w.ID), "", w.onJudge},
+		{wire.Load(w.ID), "", w.onLoad},
+		{wire.Extract, wire.Group, w.onExtract},
+		{wire.Render, wire.Group, w.onRender},
+	} {
+		var err error
+		if s.group == "" {
+			_, err = w.conn.Subscribe(s.subject, s.handle)
+		} else {
+			_, err = w.conn.QueueSubscribe(s.subject, s.group, s.handle)
+		}
+		if err != nil {
+			return fmt.Errorf("subscribe to %s: %w", s.subject, err)
+		}
+	}
+	return nil
+}
+
+// loop runs the networks: frames first, everything else when no frame waits,
+// but one such task after each frame at least, so that it is not starved.
+func (w *Worker) loop(ctx context.Context) {
+	for {
+		select {
+		case t := <-w.work:
+			t.do()
+			select {
+			case t := <-w.side:
+				t.do()
+			default:
+			}
+			continue
+		default:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case t := <-w.work:
+			t.do()
+		case t := <-w.side:
+			t.do()
+		}
+	}
+}
+
+func (w *Worker) beat(ctx context.Context) {
+	tick := time.NewTicker(beatPeriod)
+	defer tick.Stop()
+	for {
+		w.sendBeat()
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (w *Worker) sendBeat() {
+	data, err := json.Marshal(wire.Beat{
+		Protocol: wire.Protocol, ID: w.ID, Name: w.Name, Host: w.host, PID: os.Getpid(), Version: w.Version,
+		Frames: w.frames.Load(), Models: w.engines.digests(), Leaving: w.leaving.Load(),
+	})
+	if err == nil {
+		err = w.conn.Publish(wire.Heartbeats, data)
+	}
+	if err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
+		w.Log.Warn("cannot send a sign of life", "error", err)
+	}
+}
+
+// answer sends a result back.
+func (w *Worker) answer(m *nats.Msg, result any) {
+	data, err := json.Marshal(result)
+	if err == nil {
+		err = m.Respond(data)
+	}
+	if err != nil {
+		w.Log.Error("cannot answer a request", "subject", m.Subject, "error", err)
+	}
+}
+
+// guard turns a panic of ours over one request into its trouble; the worker goes on.
+func guard(trouble **wire.Trouble) {
+	if r := recover(); r != nil {
+		*trouble = &wire.Trouble{Fault: wire.FaultWorker, Detail: fmt.Sprintf("the worker failed over this: %v", r)}
+	}
+}
