@@ -1,0 +1,199 @@
+package head
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"time"
+
+	"loupe/models/onnx"
+)
+
+// Options of a fit.
+type Options struct {
+	Epochs     int     `json:"epochs"`
+	Batch      int     `json:"batch"`
+	LocalRate  float64 `json:"local_rate"`  // Adam's step for the local weights
+	PooledRate float64 `json:"pooled_rate"` // and for the pooled ones
+	Decay      float64 `json:"decay"`       // added to the gradient, times the weight
+	Sharpness  float64 `json:"sharpness"`   // of the log-sum-exp pooling
+	Seed       uint64  `json:"seed"`        // of the order of the frames
+}
+
+// Defaults are the options that were measured.
+func Defaults() Options {
+	return Options{Epochs: 25, Batch: 32, LocalRate: 3e-3, PooledRate: 1e-3, Decay: 1e-4, Sharpness: 4, Seed: 1}
+}
+
+// Source gives training frames. Read may be called from several goroutines.
+type Source interface {
+	Len() int
+	Class(i int) int // index into the classes
+	Read(i int, f *Features) error
+}
+
+// Progress of a fit after a batch.
+type Progress struct {
+	Epoch, Epochs int     // passes done
+	Loss          float64 // mean of the last whole pass, 0 before its end
+	Done          float64 // share of the work, 0 to 1
+}
+
+// shards is how many parts a batch is summed up in. It is fixed, so that the
+// result does not depend on how many goroutines share the work.
+const shards = 4
+
+// Fit trains a head of the given classes for inputs of the given side: Adam
+// (Kingma & Ba 2015) on class-weighted cross-entropy, on features standardised
+// by the training frames alone. The same seed and data always give the same
+// head. It ends between two batches when ctx does, or when progress says so.
+func Fit(ctx context.Context, source Source, classes []string, size int, o Options, progress func(Progress) error) (*Head, error) {
+	if len(classes) < 2 {
+		return nil, errors.New("a head needs at least two classes")
+	}
+	weights, err := classWeights(source, len(classes))
+	if err != nil {
+		return nil, err
+	}
+	h := empty(classes, size, o)
+	if err := standardise(ctx, source, h); err != nil {
+		return nil, err
+	}
+	f := &fitter{model: newModel(h), source: source, weights: weights, adam: newAdam(newModel(h).params), total: newGradient(len(classes))}
+	for range shards {
+		f.grads = append(f.grads, newGradient(len(classes)))
+		f.scratch = append(f.scratch, newScratch(len(classes), size))
+		f.features = append(f.features, NewFeatures(size))
+	}
+	return h, f.run(ctx, progress)
+}
+
+func empty(classes []string, size int, o Options) *Head {
+	k := len(classes)
+	h := &Head{Classes: classes, Size: size, Options: o, LocalBias: make([]float32, k), PooledBias: make([]float32, k), Pooled: make([]float32, k*onnx.PooledLen)}
+	rng := rand.New(rand.NewPCG(o.Seed, 7))
+	for t, c := range Channels {
+		h.Local[t] = make([]float32, k*c)
+		for i := range h.Local[t] {
+			h.Local[t][i] = float32(rng.NormFloat64() * 0.01)
+		}
+	}
+	return h
+}
+
+// classWeights make each class count the same, however many frames it has.
+func classWeights(source Source, k int) ([]float32, error) {
+	counts := make([]int, k)
+	for i := range source.Len() {
+		c := source.Class(i)
+		if c < 0 || c >= k {
+			return nil, fmt.Errorf("frame %d has class %d of %d", i, c, k)
+		}
+		counts[c]++
+	}
+	weights := make([]float32, k)
+	for c, n := range counts {
+		if n == 0 {
+			return nil, fmt.Errorf("class %d has no training frame", c)
+		}
+		weights[c] = float32(source.Len()) / float32(k*n)
+	}
+	return weights, nil
+}
+
+type fitter struct {
+	*model
+	source   Source
+	weights  []float32
+	adam     *adam
+	total    *gradient
+	grads    []*gradient
+	scratch  []*scratch
+	features []Features
+}
+
+func (f *fitter) run(ctx context.Context, progress func(Progress) error) error {
+	o := f.Options
+	rng := rand.New(rand.NewPCG(o.Seed, 11))
+	n := f.source.Len()
+	p := Progress{Epochs: o.Epochs}
+	told := time.Now()
+	for p.Epoch < o.Epochs {
+		order := rng.Perm(n)
+		var loss, mass float64
+		for at := 0; at < n; at += o.Batch {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			batch := order[at:min(at+o.Batch, n)]
+			if err := f.batch(batch); err != nil {
+				return err
+			}
+			loss, mass = loss+f.total.loss, mass+f.total.mass
+			if p.Done = (float64(p.Epoch) + float64(at)/float64(n)) / float64(o.Epochs); time.Since(told) > 100*time.Millisecond {
+				told = time.Now()
+				if err := progress(p); err != nil {
+					return err
+				}
+			}
+		}
+		p.Epoch++
+		p.Loss, p.Done = loss/mass, float64(p.Epoch)/float64(o.Epochs)
+		if math.IsNaN(p.Loss) || math.IsInf(p.Loss, 0) {
+			return errors.New("the training diverged: look for damaged pictures among the newest labels")
+		}
+		if err := progress(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// batch takes one step of Adam.
+func (f *fitter) batch(frames []int) error {
+	f.fold()
+	var all sync.WaitGroup
+	errs := make([]error, shards)
+	next := make(chan int, shards)
+	for s := range shards {
+		next <- s
+	}
+	close(next)
+	for range min(shards, runtime.GOMAXPROCS(0)) {
+		all.Go(func() {
+			for s := range next {
+				errs[s] = f.shard(s, frames)
+			}
+		})
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	f.total.reset()
+	for _, g := range f.grads {
+		f.total.add(g)
+	}
+	o := f.Options
+	f.adam.step(f.params, f.standardised(f.total), []float64{o.LocalRate, o.LocalRate, o.LocalRate, o.LocalRate, o.PooledRate, o.PooledRate}, o.Decay)
+	return nil
+}
+
+func (f *fitter) shard(s int, frames []int) error {
+	g := f.grads[s]
+	g.reset()
+	for i := s; i < len(frames); i += shards {
+		frame := frames[i]
+		if err := f.source.Read(frame, &f.features[s]); err != nil {
+			return err
+		}
+		class := f.source.Class(frame)
+		f.forward(&f.features[s], f.scratch[s])
+		f.backward(&f.features[s], class, f.weights[class], f.scratch[s], g)
+	}
+	return nil
+}
