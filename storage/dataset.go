@@ -11,6 +11,7 @@ type LabelledFrame struct {
 	BlobKey     string
 	Orientation int
 	Class       string
+	LabelID     int64  // the correction in force
 	Share       string // TrainShare or TestShare
 }
 
@@ -19,9 +20,9 @@ type LabelledFrame struct {
 func (db *DB) DataSet(ctx context.Context, recipeID int64) ([]LabelledFrame, error) {
 	return list(ctx, db.read, func(s scanner) (LabelledFrame, error) {
 		var f LabelledFrame
-		err := s.Scan(&f.FrameID, &f.BlobKey, &f.Orientation, &f.Class, &f.Share)
+		err := s.Scan(&f.FrameID, &f.BlobKey, &f.Orientation, &f.Class, &f.LabelID, &f.Share)
 		return f, err
-	}, `SELECT f.id, f.blob_key, f.orientation, f.label, f.share FROM frames f
+	}, `SELECT f.id, f.blob_key, f.orientation, f.label, f.label_id, f.share FROM frames f
 		JOIN classes c ON c.recipe_id = f.recipe_id AND c.name = f.label AND c.archived_at IS NULL
 		WHERE f.recipe_id = ? AND f.label IS NOT NULL AND f.state IN ('pending', 'judged', 'kept') ORDER BY f.id`, recipeID)
 }
@@ -50,8 +51,8 @@ func (db *DB) FramesWithLabel(ctx context.Context, recipeID int64, limit int) ([
 	return list(ctx, db.read, func(s scanner) (LabelledFrame, error) {
 		var f LabelledFrame
 		var share sql.NullString
-		err := s.Scan(&f.FrameID, &f.BlobKey, &f.Orientation, &f.Class, &share)
+		err := s.Scan(&f.FrameID, &f.BlobKey, &f.Orientation, &f.Class, &f.LabelID, &share)
 		f.Share = share.String
 		return f, err
-	}, `SELECT id, blob_key, orientation, label, share FROM frames WHERE recipe_id = ? AND label IS NOT NULL ORDER BY id DESC LIMIT ?`, recipeID, limit)
+	}, `SELECT id, blob_key, orientation, label, label_id, share FROM frames WHERE recipe_id = ? AND label IS NOT NULL ORDER BY id DESC LIMIT ?`, recipeID, limit)
 }

@@ -55,6 +55,7 @@ type Result struct {
 	Truth         string         `json:"truth"`
 	Predicted     string         `json:"predicted"`
 	Score         float64        `json:"score"`
+	Fail          float64        `json:"fail"` // summed probability of the failing classes
 	Verdict       vision.Verdict `json:"verdict"`
 	Probabilities []float64      `json:"p"` // in the order of the version's classes
 }

@@ -47,6 +47,11 @@ func Lengths(size int) [3]int {
 	return n
 }
 
+// FromTaps makes Features of an extractor's outputs, each flattened row-major.
+func FromTaps(stride8, stride16, stride32, pooled []float32) Features {
+	return Features{stride8, stride16, PlaceMajor(stride32, Channels[2]), pooled}
+}
+
 // PlaceMajor turns a tap from channel after channel into place after place.
 func PlaceMajor(tap []float32, channels int) []float32 {
 	places := len(tap) / channels

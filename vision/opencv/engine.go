@@ -22,6 +22,7 @@ const (
 )
 
 var (
+	backboneOutputs  = []string{"stride8", "stride16", "stride32", "head"}
 	versionOutputs   = []string{probabilities, heat, pooled}
 	extractorOutputs = []string{"stride8", "stride16", "stride32", pooled}
 )
@@ -29,7 +30,8 @@ var (
 // Engine runs one network. It belongs to one goroutine at a time.
 type Engine struct {
 	net     gocv.Net
-	classes []string // nil for an extractor
+	outputs []string
+	classes []string // of a version
 }
 
 // Features are the outputs of an extractor, each flattened row-major.
@@ -46,13 +48,16 @@ func OpenVersion(onnx []byte, classes []string) (*Engine, error) {
 	if len(classes) == 0 {
 		return nil, errors.New("a version needs its classes")
 	}
-	return open(onnx, classes)
+	return open(onnx, versionOutputs, classes)
 }
 
 // OpenExtractor loads an extractor's ONNX file, which must be one that Loupe wrote.
-func OpenExtractor(onnx []byte) (*Engine, error) { return open(onnx, nil) }
+func OpenExtractor(onnx []byte) (*Engine, error) { return open(onnx, extractorOutputs, nil) }
 
-func open(onnx []byte, classes []string) (*Engine, error) {
+// OpenBackbone loads the bare backbone, for comparing with what a version costs.
+func OpenBackbone(onnx []byte) (*Engine, error) { return open(onnx, backboneOutputs, nil) }
+
+func open(onnx []byte, outputs, classes []string) (*Engine, error) {
 	if len(onnx) == 0 {
 		return nil, errors.New("the model file is empty")
 	}
@@ -64,7 +69,7 @@ func open(onnx []byte, classes []string) (*Engine, error) {
 		net.Close()
 		return nil, errors.New("read the model: it holds no network")
 	}
-	return &Engine{net: net, classes: classes}, nil
+	return &Engine{net: net, outputs: outputs, classes: classes}, nil
 }
 
 // Close frees the network.
@@ -118,9 +123,9 @@ func Blank(size int) *Input {
 
 // forward runs the network and copies the named outputs: the Mats share the
 // network's memory.
-func (e *Engine) forward(in *Input, names []string) ([][]float32, [][]int, error) {
+func (e *Engine) forward(in *Input) ([][]float32, [][]int, error) {
 	e.net.SetInput(in.blob, "image")
-	mats := e.net.ForwardLayers(names)
+	mats := e.net.ForwardLayers(e.outputs)
 	values, sizes := make([][]float32, len(mats)), make([][]int, len(mats))
 	var err error
 	for i, m := range mats {
@@ -129,8 +134,8 @@ func (e *Engine) forward(in *Input, names []string) ([][]float32, [][]int, error
 		values[i], sizes[i] = append([]float32(nil), v...), m.Size()
 		err = errors.Join(err, m.Close())
 	}
-	if err == nil && len(mats) != len(names) {
-		err = fmt.Errorf("the network gave %d of %d outputs", len(mats), len(names))
+	if err == nil && len(mats) != len(e.outputs) {
+		err = fmt.Errorf("the network gave %d of %d outputs", len(mats), len(e.outputs))
 	}
 	return values, sizes, err
 }
@@ -139,8 +144,17 @@ func (e *Engine) forward(in *Input, names []string) ([][]float32, [][]int, error
 func (e *Engine) Warm(size int) error {
 	in := Blank(size)
 	defer in.Close()
-	_, err := e.Forward(in)
+	_, _, err := e.forward(in)
 	return err
+}
+
+// Time says how long the network alone takes for a decoded picture.
+func (e *Engine) Time(p *Picture, prep vision.Preparation) (time.Duration, error) {
+	in := p.Prepare(prep)
+	defer in.Close()
+	began := time.Now()
+	_, _, err := e.forward(in)
+	return time.Since(began), err
 }
 
 // Output is what a version's network says about an input.
@@ -150,13 +164,12 @@ type Output struct {
 	Pooled        []float32
 }
 
-// Forward runs a version's network, or an extractor's with an empty Output.
+// Forward runs a version's network.
 func (e *Engine) Forward(in *Input) (Output, error) {
 	if e.classes == nil {
-		_, _, err := e.forward(in, extractorOutputs)
-		return Output{}, err
+		return Output{}, errors.New("this network is no version")
 	}
-	values, sizes, err := e.forward(in, versionOutputs)
+	values, sizes, err := e.forward(in)
 	if err != nil {
 		return Output{}, err
 	}
@@ -199,9 +212,12 @@ func (e *Engine) Judge(p *Picture, prep vision.Preparation, classes []vision.Cla
 func (e *Engine) Extract(p *Picture, prep vision.Preparation) (Features, error) {
 	in := p.Prepare(prep)
 	defer in.Close()
-	v, _, err := e.forward(in, extractorOutputs)
+	v, _, err := e.forward(in)
 	if err != nil {
 		return Features{}, err
+	}
+	if len(v) != 4 || len(v[3]) == 0 {
+		return Features{}, errors.New("this network is no extractor")
 	}
 	return Features{v[0], v[1], v[2], v[3]}, nil
 }

@@ -1,0 +1,228 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"loupe/storage"
+	"loupe/vision"
+	"loupe/vision/pool"
+	"loupe/vision/wire"
+)
+
+// Dispatcher hands pending frames to the vision workers and stores their
+// verdicts. The queue is the database: whatever is interrupted is pending again.
+type Dispatcher struct {
+	db       *storage.DB
+	crew     *pool.Pool
+	pictures *Pictures
+	pooled   *PooledCache
+	log      *slog.Logger
+
+	wake chan struct{}
+
+	mu        sync.Mutex
+	inFlight  map[int64]bool
+	recipes   map[int64]judging // by recipe ID; forgotten when a recipe or version changes
+	notBefore time.Time         // no new attempt earlier, after trouble that is not the frame's
+}
+
+// judging is what a recipe's frames are judged by.
+type judging struct {
+	recipe   storage.Recipe
+	champion storage.Version
+}
+
+// perWorker is how many frames a worker holds at a time: one in the network,
+// one read and decoded ahead of it.
+const perWorker = 2
+
+// troublePause keeps a missing worker or model from being asked for in a tight loop.
+const troublePause = 300 * time.Millisecond
+
+// NewDispatcher makes a dispatcher; Run starts it.
+func NewDispatcher(db *storage.DB, crew *pool.Pool, pictures *Pictures, pooled *PooledCache, log *slog.Logger) *Dispatcher {
+	d := &Dispatcher{
+		db: db, crew: crew, pictures: pictures, pooled: pooled, log: log,
+		wake: make(chan struct{}, 1), inFlight: map[int64]bool{}, recipes: map[int64]judging{},
+	}
+	db.Listen(func(e storage.Event) {
+		switch e.Kind {
+		case storage.RecipeChanged, storage.VersionChanged:
+			d.mu.Lock()
+			clear(d.recipes)
+			d.mu.Unlock()
+			d.nudge()
+		case storage.FrameAdded:
+			d.nudge()
+		}
+	})
+	return d
+}
+
+// Nudge makes the dispatcher look for pending frames now, for instance because
+// a worker joined.
+func (d *Dispatcher) Nudge() { d.nudge() }
+
+func (d *Dispatcher) nudge() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run dispatches until ctx ends and the frames under way are done with.
+func (d *Dispatcher) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	tick := time.NewTicker(time.Second) // catches what no event announced, such as an import by another process
+	defer tick.Stop()
+	for {
+		wait := d.dispatch(ctx, &running)
+		var again <-chan time.Time
+		if wait > 0 {
+			again = time.After(wait)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.wake:
+		case <-again:
+		case <-tick.C:
+		}
+	}
+}
+
+// dispatch starts as many frames as the workers can hold. It says how long to
+// wait before trying again, 0 for until the next event.
+func (d *Dispatcher) dispatch(ctx context.Context, running *sync.WaitGroup) time.Duration {
+	d.mu.Lock()
+	room := perWorker*len(d.crew.Workers()) - len(d.inFlight)
+	busy := len(d.inFlight)
+	pause := time.Until(d.notBefore)
+	d.mu.Unlock()
+	if room <= 0 {
+		return 0
+	}
+	if pause > 0 {
+		return pause
+	}
+	frames, err := d.db.PendingFrames(ctx, 0, room+busy)
+	if err != nil {
+		if ctx.Err() == nil {
+			d.log.Error("cannot read the queue", "error", err)
+		}
+		return troublePause
+	}
+	for _, f := range frames {
+		d.mu.Lock()
+		taken := d.inFlight[f.ID] || room == 0
+		if !taken {
+			d.inFlight[f.ID] = true
+			room--
+		}
+		d.mu.Unlock()
+		if taken {
+			continue
+		}
+		running.Go(func() {
+			d.judge(ctx, f)
+			d.mu.Lock()
+			delete(d.inFlight, f.ID)
+			d.mu.Unlock()
+			d.nudge()
+		})
+	}
+	return 0
+}
+
+func (d *Dispatcher) judging(ctx context.Context, recipeID int64) (judging, error) {
+	d.mu.Lock()
+	j, ok := d.recipes[recipeID]
+	d.mu.Unlock()
+	if ok {
+		return j, nil
+	}
+	var err error
+	if j.recipe, err = d.db.Recipe(ctx, recipeID); err != nil {
+		return j, err
+	}
+	if j.champion, err = d.db.Version(ctx, j.recipe.ChampionID); err != nil {
+		return j, err
+	}
+	d.mu.Lock()
+	d.recipes[recipeID] = j
+	d.mu.Unlock()
+	return j, nil
+}
+
+// judge has one frame judged and stores what came of it.
+func (d *Dispatcher) judge(ctx context.Context, f storage.Frame) {
+	j, err := d.judging(ctx, f.RecipeID)
+	if err != nil {
+		d.trouble(ctx, f, err)
+		return
+	}
+	sent := time.Now()
+	result, err := d.crew.Judge(ctx, wire.JudgeRequest{
+		FrameID: f.ID, BlobKey: f.BlobKey, Model: j.champion.Model(),
+		Preparation: vision.Preparation{Region: j.champion.Region, Size: j.champion.Size, Orientation: f.Orientation},
+		Classes:     j.recipe.Classes, Thresholds: j.recipe.Thresholds, Alone: f.Deaths > 0,
+	})
+	if err != nil {
+		d.trouble(ctx, f, err)
+		return
+	}
+	queued := sent.Sub(f.ReceivedAt)
+	result.Judgement.Timings.Queue = float64(queued.Microseconds()) / 1000
+	// Storing must not be cut short by a shutdown: the verdict is there.
+	save := context.WithoutCancel(ctx)
+	d.pictures.Keep(f.BlobKey, thumbSide, result.Thumb)
+	_, err = d.db.SaveInspection(save, storage.Inspection{FrameID: f.ID, VersionID: j.champion.ID, Judgement: result.Judgement, Worker: result.Worker})
+	if err != nil && storage.CodeOf(err) != storage.Conflict {
+		d.log.Error("cannot store a verdict", "frame", f.ID, "error", err)
+		d.hold()
+		return
+	}
+	if err := d.pooled.Keep(f.ID, j.champion, result.Judgement.Pooled); err != nil {
+		d.log.Warn("cannot cache the features of a frame", "frame", f.ID, "error", err)
+	}
+}
+
+// hold pauses new attempts for a moment.
+func (d *Dispatcher) hold() {
+	d.mu.Lock()
+	d.notBefore = time.Now().Add(troublePause)
+	d.mu.Unlock()
+}
+
+// trouble decides what becomes of a frame that got no verdict: only the frame's
+// own fault counts against it.
+func (d *Dispatcher) trouble(ctx context.Context, f storage.Frame, err error) {
+	var picture *pool.PictureError
+	save := context.WithoutCancel(ctx)
+	switch {
+	case ctx.Err() != nil: // shutting down: the frame stays pending
+		return
+	case errors.As(err, &picture):
+		err = d.db.Quarantine(save, f.ID, fmt.Sprintf("the picture cannot be judged: %s", picture.Detail))
+	case errors.Is(err, pool.ErrWorkerDied), errors.Is(err, pool.ErrTimeout):
+		d.log.Warn("a worker was lost over a frame", "frame", f.ID, "error", err)
+		_, err = d.db.RecordDeath(save, f.ID, err.Error())
+	case errors.Is(err, pool.ErrNoWorkers):
+		d.hold()
+		return
+	default:
+		d.log.Error("a frame could not be judged and will be tried again", "frame", f.ID, "error", err)
+		d.hold()
+		return
+	}
+	if err != nil && storage.CodeOf(err) != storage.Conflict && storage.CodeOf(err) != storage.NotFound {
+		d.log.Error("cannot store what became of a frame", "frame", f.ID, "error", err)
+		d.hold()
+	}
+}

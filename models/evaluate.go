@@ -1,0 +1,137 @@
+package models
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"loupe/models/evaluation"
+	"loupe/models/head"
+	"loupe/storage"
+	"loupe/vision"
+)
+
+// evaluate judges the test share by the new head, and by the champion on the
+// same frames.
+func (t *training) evaluate(ctx context.Context, h *head.Head) (Report, []storage.Result, error) {
+	var r Report
+	results, err := t.predict(ctx, h, t.prep)
+	if err != nil {
+		return r, nil, err
+	}
+	candidate := t.samples(results)
+	names := t.reportClasses()
+	r.Candidate = evaluation.Evaluate(names, candidate)
+	if t.recipe.ChampionID == 0 {
+		return r, results, nil
+	}
+	v, err := t.db.Version(ctx, t.recipe.ChampionID)
+	if err != nil {
+		return r, nil, err
+	}
+	old, err := t.registry.head(ctx, v)
+	if err != nil {
+		return r, nil, err
+	}
+	prep := vision.Preparation{Region: v.Region, Size: v.Size}
+	if err := t.features.Ensure(ctx, prep, t.test, t.featureProgress); err != nil {
+		return r, nil, err
+	}
+	oldResults, err := t.predict(ctx, old, prep)
+	if err != nil {
+		return r, nil, err
+	}
+	champion := t.samples(oldResults)
+	report := evaluation.Evaluate(names, champion)
+	comparison := evaluation.Compare(champion, candidate)
+	r.Champion, r.ChampionID, r.Comparison = &report, v.ID, &comparison
+	return r, results, nil
+}
+
+// reportClasses are the recipe's classes and whatever an older champion may
+// still say.
+func (t *training) reportClasses() []string {
+	names := t.recipe.ClassNames()
+	for _, c := range t.recipe.Archived {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+// predict runs a head over the test share, with the same decision as live.
+func (t *training) predict(ctx context.Context, h *head.Head, prep vision.Preparation) ([]storage.Result, error) {
+	source, err := t.features.source(prep, t.test, nil)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]storage.Result, 0, len(t.test))
+	predictor := head.NewPredictor(h)
+	f := head.NewFeatures(prep.Size)
+	for i, frame := range t.test {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := source.Read(i, &f); err != nil {
+			return nil, fmt.Errorf("evaluate frame %d: %w", frame.FrameID, err)
+		}
+		r := storage.Result{FrameID: frame.FrameID, Truth: frame.Class}
+		var probabilities []vision.Probability
+		for c, p := range predictor.Predict(&f) {
+			probabilities = append(probabilities, vision.Probability{Class: h.Classes[c], P: float64(p)})
+			r.Probabilities = append(r.Probabilities, float64(p))
+		}
+		r.Verdict, r.Predicted, r.Score = vision.Decide(t.recipe.Classes, probabilities, t.recipe.Thresholds)
+		r.Fail = failing(t.recipe, probabilities)
+		results = append(results, r)
+	}
+	return results, nil
+}
+
+func failing(r storage.Recipe, probabilities []vision.Probability) float64 {
+	var fail float64
+	for _, p := range probabilities {
+		if c, ok := r.Class(p.Class); !ok || !c.Pass {
+			fail += p.P
+		}
+	}
+	return fail
+}
+
+func (t *training) samples(results []storage.Result) []evaluation.Sample {
+	samples := make([]evaluation.Sample, len(results))
+	for i, r := range results {
+		c, _ := t.recipe.Class(r.Truth)
+		samples[i] = evaluation.Sample{Truth: r.Truth, Predicted: r.Predicted, Fail: r.Fail, Pass: c.Pass, PassedOK: r.Verdict == vision.OK, Unsure: r.Verdict == vision.Unsure}
+	}
+	return samples
+}
+
+// decide promotes a version where its recipe's rule says so, else stores why it waits.
+func (t *training) decide(ctx context.Context, v storage.Version) (string, error) {
+	if v.State == storage.Champion || v.Decision != "" {
+		t.state.Promoted, t.state.Decision = v.State == storage.Champion, v.Decision
+		return v.Decision, nil
+	}
+	var r Report
+	if err := json.Unmarshal(v.Report, &r); err != nil {
+		return "", fmt.Errorf("read the report of version %d: %w", v.Number, err)
+	}
+	ok, reason := true, "it is the first version"
+	if r.Champion != nil {
+		ok, reason = evaluation.Rule{Metric: t.recipe.Promote.Metric, Margin: t.recipe.Promote.Margin}.NotWorse(*r.Champion, r.Candidate)
+	}
+	if ok && !t.recipe.Promote.Auto && r.Champion != nil {
+		ok, reason = false, "the recipe leaves promoting to people; "+reason
+	}
+	t.state.Promoted, t.state.Decision = ok, reason
+	if !ok {
+		if err := t.registry.clear(ctx, v.RecipeID); err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("version %d waits: %s", v.Number, reason), t.db.Decide(ctx, v.ID, reason)
+	}
+	if _, err := t.registry.Promote(ctx, byRule, v.ID, reason); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("version %d judges now: %s", v.Number, reason), nil
+}

@@ -1,0 +1,265 @@
+package models
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"loupe/models/features"
+	"loupe/models/head"
+	"loupe/models/onnx"
+	"loupe/storage"
+	"loupe/vision"
+	"loupe/vision/pool"
+	"loupe/vision/wire"
+)
+
+// Extractor has the workers compute features and caches them on disk, apart for
+// each input size and region.
+type Extractor struct {
+	db     *storage.DB
+	crew   *pool.Pool
+	folder string
+	log    *slog.Logger
+
+	mu     sync.Mutex
+	files  map[int]vision.ModelRef // extractor files by input size
+	stores map[string]*features.Store
+
+	ahead   chan int64 // frames to compute before a training asks for them
+	stopped sync.WaitGroup
+}
+
+// NewExtractor keeps its caches in the folder.
+func NewExtractor(db *storage.DB, crew *pool.Pool, folder string, log *slog.Logger) *Extractor {
+	return &Extractor{db: db, crew: crew, folder: folder, log: log, files: map[int]vision.ModelRef{}, stores: map[string]*features.Store{}, ahead: make(chan int64, 1024)}
+}
+
+// Run computes features ahead until ctx ends, then closes the caches.
+func (e *Extractor) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return e.close()
+		case id := <-e.ahead:
+			if err := e.compute(ctx, id); err != nil && ctx.Err() == nil {
+				e.log.Debug("features could not be computed ahead", "frame", id, "error", err)
+			}
+		}
+	}
+}
+
+func (e *Extractor) close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var err error
+	for _, s := range e.stores {
+		err = errors.Join(err, s.Close())
+	}
+	clear(e.stores)
+	return err
+}
+
+// Prefetch has a frame's features computed soon; it never blocks.
+func (e *Extractor) Prefetch(frameID int64) {
+	select {
+	case e.ahead <- frameID:
+	default: // the training will compute them
+	}
+}
+
+func (e *Extractor) compute(ctx context.Context, frameID int64) error {
+	f, err := e.db.Frame(ctx, frameID)
+	if err != nil {
+		return err
+	}
+	r, err := e.db.Recipe(ctx, f.RecipeID)
+	if err != nil {
+		return err
+	}
+	return e.one(ctx, vision.Preparation{Region: r.Region, Size: r.Size}, storage.LabelledFrame{FrameID: f.ID, BlobKey: f.BlobKey, Orientation: f.Orientation})
+}
+
+// one has the features of a frame computed unless they are there.
+func (e *Extractor) one(ctx context.Context, prep vision.Preparation, f storage.LabelledFrame) error {
+	store, err := e.store(prep)
+	if err != nil {
+		return err
+	}
+	if store.Has(f.FrameID) {
+		return nil
+	}
+	file, err := e.file(ctx, prep.Size)
+	if err != nil {
+		return err
+	}
+	prep.Orientation = f.Orientation
+	r, err := e.crew.Extract(ctx, wire.ExtractRequest{BlobKey: f.BlobKey, Model: file, Preparation: prep})
+	if err != nil {
+		return fmt.Errorf("features of frame %d: %w", f.FrameID, err)
+	}
+	return store.Put(f.FrameID, head.FromTaps(r.Stride8, r.Stride16, r.Stride32, r.Pooled))
+}
+
+// file gives the extractor's file for an input size, written to the blobs once.
+func (e *Extractor) file(ctx context.Context, size int) (vision.ModelRef, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if ref, ok := e.files[size]; ok {
+		return ref, nil
+	}
+	backbone, err := Backbone()
+	if err != nil {
+		return vision.ModelRef{}, err
+	}
+	data, err := onnx.WriteExtractor(backbone, size)
+	if err != nil {
+		return vision.ModelRef{}, err
+	}
+	key, err := e.db.Blobs.PutContent(ctx, "extractors", data)
+	if err != nil {
+		return vision.ModelRef{}, err
+	}
+	ref := vision.ModelRef{Key: key, SHA256: storage.Digest(data)}
+	e.files[size] = ref
+	return ref, nil
+}
+
+// store gives the cache of a preparation.
+func (e *Extractor) store(prep vision.Preparation) (*features.Store, error) {
+	if prep.Region.Whole() {
+		prep.Region = vision.Region{}
+	}
+	text, err := json.Marshal(prep.Region)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(text)
+	name := fmt.Sprintf("%s-%d-%s", BackboneSHA256[:8], prep.Size, hex.EncodeToString(sum[:4]))
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s, ok := e.stores[name]; ok {
+		return s, nil
+	}
+	s, err := features.Open(filepath.Join(e.folder, name), prep.Size)
+	if err == nil {
+		e.stores[name] = s
+	}
+	return s, err
+}
+
+// extractAtOnce is how many frames are under way together: enough to keep
+// several workers busy.
+const extractAtOnce = 8
+
+// Ensure has the features of all frames computed that are not cached. It calls
+// progress now and then; what it did stays when it is interrupted.
+func (e *Extractor) Ensure(ctx context.Context, prep vision.Preparation, frames []storage.LabelledFrame, progress func(ctx context.Context, done, all int, left time.Duration) error) error {
+	store, err := e.store(prep)
+	if err != nil {
+		return err
+	}
+	var missing []storage.LabelledFrame
+	for _, f := range frames {
+		if !store.Has(f.FrameID) {
+			missing = append(missing, f)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	work := make(chan storage.LabelledFrame)
+	done := make(chan struct{}, extractAtOnce)
+	var all sync.WaitGroup
+	for range extractAtOnce {
+		all.Go(func() {
+			for f := range work {
+				if err := e.patiently(ctx, prep, f); err != nil {
+					cancel(err)
+					return
+				}
+				done <- struct{}{}
+			}
+		})
+	}
+	go func() {
+		defer close(work)
+		for _, f := range missing {
+			select {
+			case work <- f:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	began := time.Now()
+	for n := 0; n < len(missing); {
+		select {
+		case <-done:
+			n++
+			left := time.Duration(float64(time.Since(began)) / float64(n) * float64(len(missing)-n))
+			if err := progress(ctx, len(frames)-len(missing)+n, len(frames), left); err != nil {
+				cancel(err)
+			}
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	cancelled := ctx.Err() != nil
+	cause := context.Cause(ctx)
+	all.Wait()
+	if cancelled {
+		return cause
+	}
+	return nil
+}
+
+// patiently waits for a worker where none is there, and tries again where one died.
+func (e *Extractor) patiently(ctx context.Context, prep vision.Preparation, f storage.LabelledFrame) error {
+	for attempt := 1; ; attempt++ {
+		err := e.one(ctx, prep, f)
+		gone := errors.Is(err, pool.ErrNoWorkers)
+		if err == nil || !gone && (attempt >= storage.MaxDeaths || !errors.Is(err, pool.ErrTimeout) && !errors.Is(err, pool.ErrWorkerDied)) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(troublePause):
+		}
+	}
+}
+
+// frameSource reads cached features for a fit.
+type frameSource struct {
+	store   *features.Store
+	frames  []storage.LabelledFrame
+	classes []int
+}
+
+// source gives cached frames for a fit; their classes become indexes into classes.
+func (e *Extractor) source(prep vision.Preparation, frames []storage.LabelledFrame, classes []string) (*frameSource, error) {
+	store, err := e.store(prep)
+	if err != nil {
+		return nil, err
+	}
+	s := &frameSource{store: store, frames: frames}
+	for _, f := range frames {
+		s.classes = append(s.classes, slices.Index(classes, f.Class))
+	}
+	return s, nil
+}
+
+func (s *frameSource) Len() int        { return len(s.frames) }
+func (s *frameSource) Class(i int) int { return s.classes[i] }
+func (s *frameSource) Read(i int, f *head.Features) error {
+	return s.store.Read(s.frames[i].FrameID, f)
+}

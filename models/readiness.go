@@ -1,0 +1,64 @@
+package models
+
+import (
+	"context"
+	"fmt"
+
+	"loupe/storage"
+)
+
+// What training asks of the data. With one picture a class can be told apart
+// badly, with ten mostly well (98.9 % on the NEU surface defects).
+const (
+	leastToStart   = 3  // training pictures in each of at least two classes, for a first version
+	leastToBeSound = 10 // training pictures of a class; below that the report warns
+)
+
+// Readiness says whether a recipe can be trained, and what it lacks.
+type Readiness struct {
+	Ready   bool
+	Counts  []storage.ClassCount
+	Lacking []Lack
+}
+
+// Lack is too little data of one class.
+type Lack struct {
+	Class string
+	Have  int  // training pictures
+	Need  int  // to be sound, or to start where Stops
+	Stops bool // without more of this class there is no training
+}
+
+func (l Lack) String() string {
+	return fmt.Sprintf("%s has %d of %d training pictures", l.Class, l.Have, l.Need)
+}
+
+// readiness judges the counts of a data set.
+func readiness(counts []storage.ClassCount) Readiness {
+	r := Readiness{Counts: counts}
+	able := 0
+	for _, c := range counts {
+		if c.Train >= leastToStart {
+			able++
+		}
+	}
+	r.Ready = able >= 2
+	for _, c := range counts {
+		switch {
+		case !r.Ready && c.Train < leastToStart:
+			r.Lacking = append(r.Lacking, Lack{Class: c.Class, Have: c.Train, Need: leastToStart, Stops: true})
+		case c.Train < leastToBeSound:
+			r.Lacking = append(r.Lacking, Lack{Class: c.Class, Have: c.Train, Need: leastToBeSound})
+		}
+	}
+	return r
+}
+
+// Readiness says whether a recipe can be trained now.
+func (l *Learner) Readiness(ctx context.Context, recipeID int64) (Readiness, error) {
+	counts, err := l.db.ClassCounts(ctx, recipeID)
+	if err != nil {
+		return Readiness{}, err
+	}
+	return readiness(counts), nil
+}

@@ -1,0 +1,81 @@
+package models
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"loupe/storage"
+)
+
+// byRule stands for the person in what a rule did.
+const byRule = "rule"
+
+// rulePeriod is how often rules with new corrections are looked at.
+const rulePeriod = 200 * time.Millisecond
+
+// watchRules starts a training where a recipe's rule says so: after so many
+// corrections since the last one was asked for, and none for so long.
+func (l *Learner) watchRules(ctx context.Context) {
+	tick := time.NewTicker(rulePeriod)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		l.mu.Lock()
+		var look []int64
+		for id := range l.dirty {
+			look = append(look, id)
+		}
+		clear(l.dirty) // a correction that comes while a rule is applied marks it again
+		l.mu.Unlock()
+		for _, id := range look {
+			settled, err := l.applyRule(ctx, id)
+			if err != nil && ctx.Err() == nil && storage.CodeOf(err) != storage.NotFound {
+				l.log.Error("cannot apply a learning rule", "recipe", id, "error", err)
+			}
+			if !settled && err == nil {
+				l.mu.Lock()
+				l.dirty[id] = true
+				l.mu.Unlock()
+			}
+		}
+	}
+}
+
+// applyRule says whether nothing is left to wait for until the next correction.
+func (l *Learner) applyRule(ctx context.Context, recipeID int64) (settled bool, err error) {
+	r, err := l.db.Recipe(ctx, recipeID)
+	if err != nil || r.Learn.After == 0 {
+		return true, err
+	}
+	jobs, err := l.db.Jobs(ctx, recipeID, 1)
+	if err != nil {
+		return false, err
+	}
+	var last trainParams
+	if len(jobs) > 0 {
+		if err := json.Unmarshal(jobs[0].Params, &last); err != nil {
+			return true, err
+		}
+		if !jobs[0].State.Ended() {
+			return false, nil // let it end; what came after it counts then
+		}
+	}
+	n, _, at, err := l.db.CorrectionsSince(ctx, recipeID, last.UpTo)
+	if err != nil || n < r.Learn.After {
+		return true, err
+	}
+	if l.db.Now().Sub(at) < time.Duration(r.Learn.QuietSeconds)*time.Second {
+		return false, nil
+	}
+	ready, err := l.Readiness(ctx, recipeID)
+	if err != nil || !ready.Ready {
+		return true, err
+	}
+	_, err = l.Train(ctx, byRule, recipeID)
+	return true, err
+}

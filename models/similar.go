@@ -1,0 +1,116 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sort"
+
+	"loupe/models/head"
+	"loupe/models/onnx"
+	"loupe/storage"
+	"loupe/vision"
+)
+
+// SimilarFrame is a labelled frame that looks like another.
+type SimilarFrame struct {
+	FrameID    int64
+	Class      string
+	Similarity float64 // cosine of the standardised pooled features, -1 to 1
+}
+
+// PooledCache keeps the pooled features of judged frames and finds similar ones.
+type PooledCache struct {
+	db       *storage.DB
+	features *Extractor
+	registry *Registry
+}
+
+// NewPooledCache makes a cache on top of the extractor's.
+func NewPooledCache(db *storage.DB, features *Extractor, registry *Registry) *PooledCache {
+	return &PooledCache{db, features, registry}
+}
+
+// Keep stores the pooled features that came with a verdict of the version.
+func (p *PooledCache) Keep(frameID int64, v storage.Version, pooled []float32) error {
+	store, err := p.features.store(vision.Preparation{Region: v.Region, Size: v.Size})
+	if err != nil {
+		return err
+	}
+	return store.PutPooled(frameID, pooled)
+}
+
+// similarAmong bounds how many labelled frames are compared, the newest first.
+const similarAmong = 3000
+
+// Similar finds the n labelled frames of the same recipe that look most like a
+// frame, most similar first: by the cosine of their pooled features,
+// standardised as the champion's head does.
+func (p *PooledCache) Similar(ctx context.Context, frameID int64, n int) ([]SimilarFrame, error) {
+	f, err := p.db.Frame(ctx, frameID)
+	if err != nil {
+		return nil, err
+	}
+	r, err := p.db.Recipe(ctx, f.RecipeID)
+	if err != nil || r.ChampionID == 0 {
+		return nil, err
+	}
+	v, err := p.db.Version(ctx, r.ChampionID)
+	if err != nil {
+		return nil, err
+	}
+	h, err := p.registry.head(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	prep := vision.Preparation{Region: v.Region, Size: v.Size}
+	store, err := p.features.store(prep)
+	if err != nil {
+		return nil, err
+	}
+	own := make([]float32, onnx.PooledLen)
+	if err := store.ReadPooled(frameID, own); err != nil {
+		if err := p.features.one(ctx, prep, storage.LabelledFrame{FrameID: f.ID, BlobKey: f.BlobKey, Orientation: f.Orientation}); err != nil {
+			return nil, err
+		}
+		if err := store.ReadPooled(frameID, own); err != nil {
+			return nil, fmt.Errorf("features of frame %d: %w", frameID, err)
+		}
+	}
+	unit(own, h)
+	labelled, err := p.db.FramesWithLabel(ctx, r.ID, similarAmong)
+	if err != nil {
+		return nil, err
+	}
+	var all []SimilarFrame
+	other := make([]float32, onnx.PooledLen)
+	for _, l := range labelled {
+		if l.FrameID == frameID || store.ReadPooled(l.FrameID, other) != nil {
+			continue
+		}
+		unit(other, h)
+		var dot float64
+		for i, x := range other {
+			dot += float64(x * own[i])
+		}
+		all = append(all, SimilarFrame{l.FrameID, l.Class, dot})
+	}
+	sort.SliceStable(all, func(i, j int) bool { return all[i].Similarity > all[j].Similarity })
+	return all[:min(n, len(all))], nil
+}
+
+// unit standardises pooled features and scales them to length one.
+func unit(x []float32, h *head.Head) {
+	var square float64
+	for i := range x {
+		x[i] = (x[i] - h.PooledMean[i]) / h.PooledStd[i]
+		square += float64(x[i]) * float64(x[i])
+	}
+	if square == 0 {
+		return
+	}
+	scale := float32(1 / math.Sqrt(square))
+	for i := range x {
+		x[i] *= scale
+	}
+}

@@ -1,0 +1,237 @@
+package models
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"loupe/models/evaluation"
+	"loupe/models/head"
+	"loupe/storage"
+	"loupe/vision"
+)
+
+// Statement says how a version was trained.
+type Statement struct {
+	Loss           string               `json:"loss"`
+	Optimiser      string               `json:"optimiser"`
+	Options        head.Options         `json:"options"`
+	Backbone       string               `json:"backbone"` // SHA-256
+	Data           string               `json:"data"`     // SHA-256 of the list of frames, classes and shares
+	Counts         []storage.ClassCount `json:"counts"`
+	Lacking        []Lack               `json:"lacking,omitempty"`
+	LastCorrection int64                `json:"last_correction"` // the newest that it learned from
+	Corrections    int                  `json:"corrections"`     // since the training before
+	Curve          []float64            `json:"curve"`           // mean loss of each pass
+	Seconds        float64              `json:"seconds"`         // of fitting
+}
+
+// Report compares a version with the champion on the same frames of the test share.
+type Report struct {
+	Candidate  evaluation.Report      `json:"candidate"`
+	Champion   *evaluation.Report     `json:"champion,omitempty"` // nil where there was none
+	ChampionID int64                  `json:"champion_id,omitempty"`
+	Comparison *evaluation.Comparison `json:"comparison,omitempty"`
+}
+
+// Training is the progress of a job, stored as its result while it runs.
+type Training struct {
+	Stage    string    `json:"stage"` // "features", "fit", "evaluate", "write"
+	Curve    []float64 `json:"curve,omitempty"`
+	Epochs   int       `json:"epochs,omitempty"`
+	LeftS    float64   `json:"left_s"` // estimate of the time left, seconds
+	Version  int64     `json:"version,omitempty"`
+	Number   int       `json:"number,omitempty"`
+	Promoted bool      `json:"promoted"`
+	Decision string    `json:"decision,omitempty"`
+}
+
+// training is one run of a training job.
+type training struct {
+	*Learner
+	job      storage.Job
+	recipe   storage.Recipe
+	prep     vision.Preparation
+	classes  []string
+	train    []storage.LabelledFrame
+	test     []storage.LabelledFrame
+	state    Training
+	reported time.Time
+}
+
+// train runs a training job and gives its result and a message.
+func (l *Learner) train(ctx context.Context, j storage.Job) (Training, string, error) {
+	t := &training{Learner: l, job: j}
+	v, err := l.db.VersionByJob(ctx, j.ID)
+	if storage.CodeOf(err) == storage.NotFound {
+		v, err = t.make(ctx)
+	} else if err == nil {
+		t.recipe, err = l.db.Recipe(ctx, v.RecipeID) // a restart came between storing and deciding
+	}
+	if err != nil {
+		return t.state, "", err
+	}
+	t.state.Version, t.state.Number = v.ID, v.Number
+	message, err := t.decide(ctx, v)
+	return t.state, message, err
+}
+
+// make trains, evaluates and stores a version.
+func (t *training) make(ctx context.Context) (storage.Version, error) {
+	var v storage.Version
+	lacking, err := t.gather(ctx)
+	if err != nil {
+		return v, err
+	}
+	if err := t.features.Ensure(ctx, t.prep, append(append([]storage.LabelledFrame{}, t.train...), t.test...), t.featureProgress); err != nil {
+		return v, err
+	}
+	h, statement, err := t.fit(ctx)
+	if err != nil {
+		return v, err
+	}
+	statement.Lacking = lacking
+	t.state.Stage = "evaluate"
+	if err := t.report(ctx, 0.9, "evaluating", true); err != nil {
+		return v, err
+	}
+	report, results, err := t.evaluate(ctx, h)
+	if err != nil {
+		return v, err
+	}
+	t.state.Stage = "write"
+	if err := t.report(ctx, 0.95, "writing the model", true); err != nil {
+		return v, err
+	}
+	return t.store(ctx, h, statement, report, results)
+}
+
+// gather reads the data set and leaves out the classes with no training picture.
+func (t *training) gather(ctx context.Context) ([]Lack, error) {
+	var err error
+	if t.recipe, err = t.db.Recipe(ctx, t.job.RecipeID); err != nil {
+		return nil, err
+	}
+	t.prep = vision.Preparation{Region: t.recipe.Region, Size: t.recipe.Size}
+	ready, err := t.Readiness(ctx, t.recipe.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !ready.Ready {
+		return ready.Lacking, &TooLittleData{Lacking: ready.Lacking}
+	}
+	learned := map[string]bool{}
+	for _, c := range ready.Counts {
+		if c.Train > 0 {
+			learned[c.Class] = true
+			t.classes = append(t.classes, c.Class)
+		}
+	}
+	frames, err := t.db.DataSet(ctx, t.recipe.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range frames {
+		switch {
+		case f.Share == storage.TestShare:
+			t.test = append(t.test, f)
+		case learned[f.Class]:
+			t.train = append(t.train, f)
+		}
+	}
+	return ready.Lacking, nil
+}
+
+func (t *training) featureProgress(ctx context.Context, done, all int, left time.Duration) error {
+	t.state.Stage, t.state.LeftS = "features", left.Seconds()
+	return t.report(ctx, 0.5*float64(done)/float64(max(all, 1)), fmt.Sprintf("features of %d of %d pictures", done, all), false)
+}
+
+// fit trains the head on the training share.
+func (t *training) fit(ctx context.Context) (*head.Head, Statement, error) {
+	s := Statement{Loss: head.Loss, Optimiser: head.Optimiser, Backbone: BackboneSHA256, Data: dataDigest(t.train, t.test)}
+	o := head.Defaults()
+	source, err := t.features.source(t.prep, t.train, t.classes)
+	if err != nil {
+		return nil, s, err
+	}
+	began := time.Now()
+	h, err := head.Fit(ctx, source, t.classes, t.prep.Size, o, func(p head.Progress) error {
+		t.state.Stage, t.state.Epochs = "fit", p.Epochs
+		if p.Loss > 0 && len(s.Curve) < p.Epoch {
+			s.Curve = append(s.Curve, p.Loss)
+			t.state.Curve = s.Curve
+		}
+		spent := time.Since(began).Seconds()
+		t.state.LeftS = spent / max(p.Done, 1e-3) * (1 - p.Done)
+		return t.report(ctx, 0.5+0.4*p.Done, fmt.Sprintf("pass %d of %d", p.Epoch, p.Epochs), false)
+	})
+	if err != nil {
+		return nil, s, err
+	}
+	s.Options, s.Seconds = o, time.Since(began).Seconds()
+	if s.Counts, err = t.db.ClassCounts(ctx, t.recipe.ID); err != nil {
+		return nil, s, err
+	}
+	for _, f := range t.train {
+		s.LastCorrection = max(s.LastCorrection, f.LabelID)
+	}
+	return h, s, nil
+}
+
+// dataDigest names a data set by its content.
+func dataDigest(parts ...[]storage.LabelledFrame) string {
+	sum := sha256.New()
+	for _, frames := range parts {
+		for _, f := range frames {
+			fmt.Fprintf(sum, "%d %s %s %s\n", f.FrameID, f.BlobKey, f.Class, f.Share)
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// report stores the progress of the job, at most a few times a second.
+func (t *training) report(ctx context.Context, progress float64, message string, now bool) error {
+	if !now && time.Since(t.reported) < 150*time.Millisecond {
+		return ctx.Err()
+	}
+	t.reported = time.Now()
+	running, err := t.db.MoveJob(ctx, t.job.ID, progress, message, t.state)
+	if err == nil && !running {
+		return context.Canceled
+	}
+	return err
+}
+
+// store writes the head and the model file and then the version's row.
+func (t *training) store(ctx context.Context, h *head.Head, s Statement, r Report, results []storage.Result) (storage.Version, error) {
+	var v storage.Version
+	model, err := build(h, t.prep.Size)
+	if err != nil {
+		return v, fmt.Errorf("write the model: %w", err)
+	}
+	headData, err := h.Bytes()
+	if err != nil {
+		return v, fmt.Errorf("write the head: %w", err)
+	}
+	v = storage.Version{
+		RecipeID: t.recipe.ID, ParentID: t.recipe.ChampionID, Size: t.prep.Size, Region: t.prep.Region, Classes: t.classes,
+		ModelSHA: storage.Digest(model), JobID: t.job.ID, CreatedBy: t.job.CreatedBy,
+	}
+	if v.HeadKey, err = t.db.Blobs.PutContent(ctx, "heads", headData); err != nil {
+		return v, err
+	}
+	if v.ModelKey, err = t.db.Blobs.PutContent(ctx, "models", model); err != nil {
+		return v, err
+	}
+	if v.Statement, err = json.Marshal(s); err != nil {
+		return v, err
+	}
+	if v.Report, err = json.Marshal(r); err != nil {
+		return v, err
+	}
+	return t.db.AddVersion(ctx, v, results)
+}
