@@ -1,0 +1,7 @@
+#ifdef __cplusplus
+extern "C" {
+#endif
+void loupe_silence(void);
+#ifdef __cplusplus
+}
+#endif
