@@ -1,0 +1,115 @@
+package commands
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// TestMain lets the test's own binary be the program, so that tests run real
+// processes with real signals and exit codes.
+func TestMain(m *testing.M) {
+	if os.Getenv("LOUPE_TEST_PROGRAM") == "1" {
+		os.Exit(Main(os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+// program is a process of Loupe.
+type program struct {
+	*exec.Cmd
+	out, err bytes.Buffer
+}
+
+func newProgram(t *testing.T, args ...string) *program {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &program{Cmd: exec.CommandContext(t.Context(), self, args...)}
+	for _, setting := range os.Environ() {
+		if !strings.HasPrefix(setting, "LOUPE_") {
+			p.Env = append(p.Env, setting)
+		}
+	}
+	p.Env = append(p.Env, "LOUPE_TEST_PROGRAM=1")
+	p.Stdout, p.Stderr = &p.out, &p.err
+	return p
+}
+
+// code runs the program to its end.
+func (p *program) code(t *testing.T) int {
+	t.Helper()
+	if err := p.Run(); err != nil && p.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return p.ProcessState.ExitCode()
+}
+
+func TestBadInputIsOneLineAndExitCode2(t *testing.T) {
+	empty := t.TempDir()
+	for _, c := range []struct {
+		args string
+		says string
+	}{
+		{"staton", `did you mean "station"`},
+		{"station --foo", "loupe station --help"},
+		{"station --token x", "<folder|camera>"},
+		{"station parts", "--token"},
+		{"station no-such-folder --token x", "no folder no-such-folder"},
+		{"station " + empty + " --token x", "has no pictures"},
+		{"station 97 --token x", "97 cannot be opened"},
+		{"station " + empty + " --token x --to plant:8080", "http://host:8080"},
+		{"station " + empty + " --token x --every=-1s", "must not be negative"},
+		{"station " + empty + " --token x --every soon", "--every"},
+		{"worker", "--blobs"},
+		{"worker --blobs /srv/blobs", "file:///srv/loupe/blobs"},
+		{"version --log-level loud", "--log-level"},
+	} {
+		p := newProgram(t, strings.Fields(c.args)...)
+		if code := p.code(t); code != 2 {
+			t.Errorf("loupe %s: exit code %d, want 2", c.args, code)
+		}
+		text := p.err.String()
+		if strings.Count(text, "\n") != 1 || !strings.HasPrefix(text, "loupe: ") || !strings.Contains(text, c.says) {
+			t.Errorf("loupe %s: says %q, want one line with %q", c.args, text, c.says)
+		}
+		if p.out.Len() > 0 {
+			t.Errorf("loupe %s: writes %q on standard output", c.args, p.out.String())
+		}
+	}
+}
+
+func TestHelpTeaches(t *testing.T) {
+	p := newProgram(t)
+	if code := p.code(t); code != 0 {
+		t.Fatalf("exit code %d: %s", code, p.err.String())
+	}
+	for _, name := range []string{"station", "worker", "version"} {
+		if !strings.Contains(p.out.String(), "\n  "+name+" ") {
+			t.Errorf("the help does not list %s", name)
+		}
+		help := newProgram(t, name, "--help")
+		if code := help.code(t); code != 0 || !strings.Contains(help.out.String(), "Usage: loupe "+name) {
+			t.Errorf("loupe %s --help: exit code %d, %q", name, code, help.out.String())
+		}
+		if name != "version" && !strings.Contains(help.out.String(), "Examples:\n") {
+			t.Errorf("loupe %s --help has no examples", name)
+		}
+	}
+}
+
+func TestVersionNamesWhatItIsBuiltFrom(t *testing.T) {
+	p := newProgram(t, "version")
+	if code := p.code(t); code != 0 {
+		t.Fatalf("exit code %d: %s", code, p.err.String())
+	}
+	for _, want := range []string{"loupe ", "go1.", "OpenCV 4."} {
+		if !strings.Contains(p.out.String(), want) {
+			t.Errorf("%q does not name %q", p.out.String(), want)
+		}
+	}
+}
