@@ -20,6 +20,8 @@ type Loupe struct {
 	LogJSON  bool       `help:"Write logs as JSON, one object a line." env:"LOUPE_LOG_JSON"`
 	LogLevel slog.Level `help:"Least level to log: debug, info, warn or error." default:"info" env:"LOUPE_LOG_LEVEL" placeholder:"LEVEL"`
 
+	Serve   Serve   `cmd:"" help:"Run the server with its workers."`
+	Bench   Bench   `cmd:"" help:"Measure training and judging on labelled pictures."`
 	Station Station `cmd:"" help:"Post the pictures of a folder or a camera, as a station would."`
 	Worker  Worker  `cmd:"" help:"Judge frames for a server, here or on another machine."`
 	Version Version `cmd:"" help:"Print the version of Loupe, Go and OpenCV."`

@@ -46,6 +46,23 @@ func (l *Learner) watchRules(ctx context.Context) {
 	}
 }
 
+// Waiting counts the corrections of a recipe since a training was last asked
+// for, and gives the time of the newest.
+func (l *Learner) Waiting(ctx context.Context, recipeID int64) (int, time.Time, error) {
+	jobs, err := l.db.Jobs(ctx, recipeID, 1)
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	var last trainParams
+	if len(jobs) > 0 {
+		if err := json.Unmarshal(jobs[0].Params, &last); err != nil {
+			return 0, time.Time{}, err
+		}
+	}
+	n, _, at, err := l.db.CorrectionsSince(ctx, recipeID, last.UpTo)
+	return n, at, err
+}
+
 // applyRule says whether nothing is left to wait for until the next correction.
 func (l *Learner) applyRule(ctx context.Context, recipeID int64) (settled bool, err error) {
 	r, err := l.db.Recipe(ctx, recipeID)
@@ -56,16 +73,10 @@ func (l *Learner) applyRule(ctx context.Context, recipeID int64) (settled bool, 
 	if err != nil {
 		return false, err
 	}
-	var last trainParams
-	if len(jobs) > 0 {
-		if err := json.Unmarshal(jobs[0].Params, &last); err != nil {
-			return true, err
-		}
-		if !jobs[0].State.Ended() {
-			return false, nil // let it end; what came after it counts then
-		}
+	if len(jobs) > 0 && !jobs[0].State.Ended() {
+		return false, nil // let it end; what came after it counts then
 	}
-	n, _, at, err := l.db.CorrectionsSince(ctx, recipeID, last.UpTo)
+	n, at, err := l.Waiting(ctx, recipeID)
 	if err != nil || n < r.Learn.After {
 		return true, err
 	}

@@ -76,13 +76,17 @@ func storeClasses(tx *sql.Tx, recipeID int64, classes []vision.Class) error {
 	return nil
 }
 
-// SetClasses stores the classes in use in their order: changes those that are
-// there, adds new ones and takes archived ones back into use. It removes none.
-func (db *DB) SetClasses(ctx context.Context, by string, recipeID int64, classes []vision.Class) error {
+// ReplaceClasses stores the classes in use in their order: changes those that
+// are there, adds new ones, takes archived ones back into use, and renames some
+// (old name to new): the frames of a renamed class are corrected to the new
+// name. It removes none.
+func (db *DB) ReplaceClasses(ctx context.Context, by string, recipeID int64, classes []vision.Class, renames map[string]string) error {
 	if err := checkClasses(classes); err != nil {
 		return err
 	}
+	var moved []Correction
 	err := db.change(ctx, func(tx *sql.Tx) error {
+		moved = nil
 		old, err := readRecipe(ctx, tx, recipeID)
 		if err != nil {
 			return err
@@ -92,19 +96,56 @@ func (db *DB) SetClasses(ctx context.Context, by string, recipeID int64, classes
 			kept[c.Name] = true
 		}
 		for _, c := range old.Classes {
-			if !kept[c.Name] {
+			if !kept[c.Name] && renames[c.Name] == "" {
 				return fail(Conflict, "the class %q is missing from the list: archive it first if it is no longer used", c.Name)
 			}
 		}
 		if err := storeClasses(tx, recipeID, classes); err != nil {
 			return err
 		}
+		for was, name := range renames {
+			if kept[was] {
+				return fail(Invalid, "the class %q cannot be renamed and used at the same time", was)
+			}
+			more, err := db.moveFrames(ctx, tx, by, recipeID, was, name, "class "+was+" renamed")
+			if err != nil {
+				return err
+			}
+			moved = append(moved, more...)
+			if _, err := tx.Exec(`UPDATE classes SET archived_at = ?, key = '' WHERE recipe_id = ? AND name = ?`, millis(db.now()), recipeID, was); err != nil {
+				return err
+			}
+		}
 		return db.audit(tx, by, "recipe.classes", recipeSubject(recipeID), old.Classes, classes)
 	})
 	if err == nil {
-		db.emit(Event{Kind: RecipeChanged, ID: recipeID, RecipeID: recipeID})
+		db.emitMoved(recipeID, moved)
 	}
 	return err
+}
+
+// moveFrames corrects all frames of one class to another.
+func (db *DB) moveFrames(ctx context.Context, tx *sql.Tx, by string, recipeID int64, from, to, note string) ([]Correction, error) {
+	frames, err := list(ctx, tx, scanID, `SELECT id FROM frames WHERE recipe_id = ? AND label = ?`, recipeID, from)
+	if err != nil {
+		return nil, err
+	}
+	var moved []Correction
+	for _, id := range frames {
+		c, err := db.correct(ctx, tx, Correction{FrameID: id, Class: to, Person: by, Source: "archive", Note: note})
+		if err != nil {
+			return nil, err
+		}
+		moved = append(moved, c)
+	}
+	return moved, nil
+}
+
+func (db *DB) emitMoved(recipeID int64, moved []Correction) {
+	for _, c := range moved {
+		db.emit(Event{Kind: FrameCorrected, ID: c.ID, RecipeID: recipeID, StationID: c.StationID, Correction: &c})
+	}
+	db.emit(Event{Kind: RecipeChanged, ID: recipeID, RecipeID: recipeID})
 }
 
 // ClassUse counts the frames labelled with each class of a recipe.
@@ -134,38 +175,30 @@ func (db *DB) ArchiveClass(ctx context.Context, by string, recipeID int64, name 
 		if _, ok := r.Class(name); !ok {
 			return fail(NotFound, "there is no class %q in use", name)
 		}
-		frames, err := list(ctx, tx, scanID, `SELECT id FROM frames WHERE recipe_id = ? AND label = ?`, recipeID, name)
-		if err != nil {
+		var frames int
+		if err := tx.QueryRow(`SELECT count(*) FROM frames WHERE recipe_id = ? AND label = ?`, recipeID, name).Scan(&frames); err != nil {
 			return err
 		}
 		switch _, ok := r.Class(moveTo); {
 		case moveTo != "" && (!ok || moveTo == name):
 			return fail(Invalid, "there is no other class %q to move the frames to", moveTo)
-		case moveTo == "" && !keep && len(frames) > 0:
-			return fail(Conflict, "%d frames carry %q: move them to another class, or keep them out of training", len(frames), name)
+		case moveTo == "" && !keep && frames > 0:
+			return fail(Conflict, "%d frames carry %q: move them to another class, or keep them out of training", frames, name)
 		}
 		if moveTo != "" {
-			for _, id := range frames {
-				c, err := db.correct(ctx, tx, Correction{FrameID: id, Class: moveTo, Person: by, Source: "archive", Note: "class " + name + " archived"})
-				if err != nil {
-					return err
-				}
-				moved = append(moved, c)
+			if moved, err = db.moveFrames(ctx, tx, by, recipeID, name, moveTo, "class "+name+" archived"); err != nil {
+				return err
 			}
 		}
 		if _, err := tx.Exec(`UPDATE classes SET archived_at = ?, key = '' WHERE recipe_id = ? AND name = ?`, millis(db.now()), recipeID, name); err != nil {
 			return err
 		}
-		return db.audit(tx, by, "recipe.class.archive", recipeSubject(recipeID), name, map[string]any{"frames": len(frames), "move_to": moveTo, "keep": keep})
+		return db.audit(tx, by, "recipe.class.archive", recipeSubject(recipeID), name, map[string]any{"frames": frames, "move_to": moveTo, "keep": keep})
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		db.emitMoved(recipeID, moved)
 	}
-	for _, c := range moved {
-		db.emit(Event{Kind: FrameCorrected, ID: c.ID, RecipeID: recipeID, Correction: &c})
-	}
-	db.emit(Event{Kind: RecipeChanged, ID: recipeID, RecipeID: recipeID})
-	return nil
+	return err
 }
 
 func scanID(s scanner) (int64, error) {

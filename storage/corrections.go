@@ -19,8 +19,9 @@ type Correction struct {
 	FollowsID int64  // the correction that was in force before, 0 for none
 	At        time.Time
 
-	Share string // wanted side of the split for a part not yet on one; usually ""
-	Seen  *int64 // the correction that the person saw in force (0 for none); nil where unknown
+	StationID int64  // of the frame, filled in
+	Share     string // wanted side of the split for a part not yet on one; usually ""
+	Seen      *int64 // the correction that the person saw in force (0 for none); nil where unknown
 }
 
 // Attention orders frames for labelling: what needs a person most comes first.
@@ -86,9 +87,50 @@ func (db *DB) CorrectMany(ctx context.Context, recipeID int64, all []Correction)
 		return nil, err
 	}
 	for i := range stored {
-		db.emit(Event{Kind: FrameCorrected, ID: stored[i].ID, RecipeID: recipeID, Correction: &stored[i]})
+		db.emit(Event{Kind: FrameCorrected, ID: stored[i].ID, RecipeID: recipeID, StationID: stored[i].StationID, Correction: &stored[i]})
 	}
 	return stored, nil
+}
+
+// Undo takes corrections back: each frame whose label is still the correction
+// gets a new one that restores what was in force before. Others are left alone.
+func (db *DB) Undo(ctx context.Context, by string, corrections []int64) (undone []Correction, recipeID int64, err error) {
+	err = db.change(ctx, func(tx *sql.Tx) error {
+		undone = nil
+		for _, id := range corrections {
+			c, err := one(ctx, tx, "correction", scanCorrection, `SELECT `+correctionColumns+` FROM corrections WHERE id = ?`, id)
+			if err != nil {
+				return err
+			}
+			var inForce int64
+			if err := tx.QueryRow(`SELECT label_id, recipe_id FROM frames WHERE id = ?`, c.FrameID).Scan(&inForce, &recipeID); err != nil {
+				return err
+			}
+			if inForce != id {
+				continue
+			}
+			back := Correction{FrameID: c.FrameID, Person: by, Source: "undo"}
+			if c.FollowsID != 0 {
+				before, err := one(ctx, tx, "correction", scanCorrection, `SELECT `+correctionColumns+` FROM corrections WHERE id = ?`, c.FollowsID)
+				if err != nil {
+					return err
+				}
+				back.Class = before.Class
+			}
+			if back, err = db.correct(ctx, tx, back); err != nil {
+				return err
+			}
+			undone = append(undone, back)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	for i := range undone {
+		db.emit(Event{Kind: FrameCorrected, ID: undone[i].ID, RecipeID: recipeID, StationID: undone[i].StationID, Correction: &undone[i]})
+	}
+	return undone, recipeID, nil
 }
 
 func (db *DB) correct(ctx context.Context, tx *sql.Tx, c Correction) (Correction, error) {
@@ -108,7 +150,7 @@ func (db *DB) correct(ctx context.Context, tx *sql.Tx, c Correction) (Correction
 			return c, fail(Invalid, "the recipe has no class %q in use", c.Class)
 		}
 	}
-	c.FollowsID, c.At = f.LabelID, db.now()
+	c.FollowsID, c.At, c.StationID = f.LabelID, db.now(), f.StationID
 	res, err := tx.Exec(`INSERT INTO corrections (frame_id, class, note, person, source, follows_id, at) VALUES (?,?,?,?,?,?,?)`,
 		c.FrameID, sql.NullString{String: c.Class, Valid: c.Class != ""}, c.Note, c.Person, c.Source, nullID(c.FollowsID), millis(c.At))
 	if err != nil {

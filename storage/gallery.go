@@ -107,3 +107,17 @@ func (db *DB) GalleryCount(ctx context.Context, g GalleryFilter) (int, error) {
 	err := db.read.QueryRowContext(ctx, `SELECT count(*)`+tables+w.String(), w.args...).Scan(&n)
 	return n, explain(err)
 }
+
+// GalleryIDs lists the frames of a filter in the grid's order.
+func (db *DB) GalleryIDs(ctx context.Context, g GalleryFilter) ([]int64, error) {
+	w := g.where()
+	tables := ` FROM frames f`
+	if g.Verdict != "" || g.Class != "" {
+		tables = galleryTables
+	}
+	ids, err := list(ctx, db.read, scanID, `SELECT f.id`+tables+w.String()+` ORDER BY f.attention DESC, f.id DESC`, w.args...)
+	if ids == nil {
+		ids = []int64{}
+	}
+	return ids, err
+}

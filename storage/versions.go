@@ -226,6 +226,13 @@ func (db *DB) Decide(ctx context.Context, versionID int64, decision string) erro
 	return err
 }
 
+// PromotedAt is when a version last became champion; the zero time if it never did.
+func (db *DB) PromotedAt(ctx context.Context, versionID int64) (time.Time, error) {
+	var at sql.NullInt64
+	err := db.read.QueryRowContext(ctx, `SELECT max(at) FROM promotions WHERE version_id = ?`, versionID).Scan(&at)
+	return fromNullMillis(at), explain(err)
+}
+
 // Version finds a version by ID.
 func (db *DB) Version(ctx context.Context, id int64) (Version, error) {
 	return readVersion(ctx, db.read, id)

@@ -1,0 +1,94 @@
+package web
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"loupe/storage"
+)
+
+// metrics are what /metrics shows.
+type metrics struct {
+	registry *prometheus.Registry
+	accepted prometheus.Counter
+	refusals *prometheus.CounterVec
+	verdicts *prometheus.CounterVec
+	stages   *prometheus.HistogramVec
+	requests *prometheus.HistogramVec
+}
+
+func newMetrics(w *Server) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		accepted: prometheus.NewCounter(prometheus.CounterOpts{Name: "loupe_frames_accepted_total", Help: "Frames accepted from stations."}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "loupe_frames_refused_total", Help: "Frames refused, by the problem's code."}, []string{"code"}),
+		verdicts: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "loupe_inspections_total", Help: "Frames judged, by verdict."}, []string{"verdict"}),
+		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "loupe_frame_stage_seconds", Help: "Time that a frame spent in a stage.",
+			Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10}}, []string{"stage"}),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "loupe_http_request_seconds", Help: "Time to answer a request.",
+			Buckets: prometheus.DefBuckets}, []string{"method", "route", "status"}),
+	}
+	gauge := func(name, help string, value func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
+	}
+	m.registry.MustRegister(m.accepted, m.refusals, m.verdicts, m.stages, m.requests, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		gauge("loupe_frames_pending", "Frames that wait for a verdict.", func() float64 { return float64(w.waiting().Pending) }),
+		gauge("loupe_frames_quarantined", "Frames that a person must decide about.", func() float64 { return float64(w.waiting().Quarantined) }),
+		gauge("loupe_workers", "Vision workers alive.", func() float64 { return float64(len(w.Crew.Workers())) }),
+		gauge("loupe_event_streams", "Open streams of events.", func() float64 { n, _ := w.hub.count(); return float64(n) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "loupe_events_dropped_total", Help: "Events that a slow reader missed."},
+			func() float64 { _, n := w.hub.count(); return float64(n) }),
+	)
+	return m
+}
+
+func (w *Server) waiting() storage.Totals {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	t, err := w.DB.Waiting(ctx)
+	if err != nil {
+		w.Log.Warn("cannot count what waits", "error", err)
+	}
+	return t
+}
+
+func (m *metrics) handler() echo.HandlerFunc {
+	return echo.WrapHandler(promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+}
+
+func (m *metrics) refused(err error) { m.refusals.WithLabelValues(problemOf(err).Code).Inc() }
+
+func (m *metrics) count(e storage.Event) {
+	if e.Kind != storage.InspectionMade {
+		return
+	}
+	i := e.Inspection
+	m.verdicts.WithLabelValues(string(i.Verdict)).Inc()
+	for stage, ms := range map[string]float64{"queue": i.Timings.Queue, "read": i.Timings.Read, "decode": i.Timings.Decode, "prepare": i.Timings.Prepare,
+		"forward": i.Timings.Forward, "explain": i.Timings.Explain, "total": i.Timings.Total} {
+		m.stages.WithLabelValues(stage).Observe(ms / 1000)
+	}
+}
+
+// observe times each request and logs it at debug level.
+func (w *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		began := time.Now()
+		err := next(c)
+		if err != nil {
+			c.Error(err)
+		}
+		took := time.Since(began)
+		w.metrics.requests.WithLabelValues(c.Request().Method, c.Path(), strconv.Itoa(c.Response().Status)).Observe(took.Seconds())
+		w.Log.Debug("request", "method", c.Request().Method, "path", c.Request().URL.Path, "status", c.Response().Status, "took", took,
+			"id", c.Response().Header().Get(echo.HeaderXRequestID))
+		return nil
+	}
+}

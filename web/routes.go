@@ -1,0 +1,109 @@
+package web
+
+import (
+	"github.com/labstack/echo/v4"
+
+	"loupe/storage"
+	"loupe/web/ui"
+)
+
+// routes names every address. The pages' are those of web/ui/routes.go.
+func (w *Server) routes() {
+	w.apiRoutes(w.echo.Group("/api/v1"))
+	e := w.echo
+	e.GET("/api/openapi.json", w.openAPI)
+	e.GET("/healthz", w.healthz)
+	e.GET("/readyz", w.readyz)
+	e.GET("/metrics", w.metrics.handler())
+
+	e.GET(ui.PathSignIn, w.signInPage)
+	e.POST(ui.PathSignIn, w.signInPost)
+	e.POST(ui.PathPreferences, w.preferences)
+	e.POST(ui.PathSignOut, w.signOut)
+
+	operator := e.Group("", w.toSignIn, least(storage.Operator))
+	operator.GET(ui.PathLine, w.linePage)
+	operator.GET(ui.PathFirst, w.firstPage)
+	operator.GET(ui.PathEvents, w.pageEvents)
+	operator.GET("/frames/:id/image", w.frameImage)
+	operator.GET("/frames/:id/thumb", w.frameThumb)
+	operator.GET("/frames/:id/original", w.frameOriginal)
+	operator.GET("/frames/:id", w.framePage)
+	operator.POST("/frames/:id/corrections", w.correctForm)
+	operator.GET("/inspections/:id", w.inspectionPage)
+	operator.GET("/inspections/:id/heat", w.heat)
+	operator.GET(ui.PathLabel, w.labelPage)
+	operator.GET(ui.PathLabelIDs, w.labelIDs)
+	operator.GET(ui.PathLabelCells, w.labelCells)
+	operator.POST(ui.PathLabelMany, w.labelMany)
+	operator.POST(ui.PathUndo, w.undo)
+	operator.GET(ui.PathModel, w.firstModel)
+	operator.GET("/recipes/:id/model", w.modelPage)
+	operator.GET(ui.PathAccount, w.accountPage)
+	operator.POST(ui.PathPassword, w.changePassword)
+	operator.GET(ui.PathSetUp, w.setUp)
+	operator.GET(ui.PathJobs, w.jobsPage)
+	operator.GET(ui.PathQuarantine, w.quarantinePage)
+
+	qa := e.Group("", w.toSignIn, least(storage.QA))
+	qa.POST("/recipes/:id/train", w.trainForm)
+	qa.POST("/recipes/:id/rollback", w.rollbackForm)
+	qa.POST("/versions/:id/promote", w.promoteForm)
+	qa.POST("/jobs/:id/cancel", w.cancelJobForm)
+	qa.POST("/setup/quarantine/:id/retry", w.retryFrame)
+	qa.POST("/setup/quarantine/:id/discard", w.discardFrame)
+	qa.GET(ui.PathAudit, w.auditPage)
+	qa.GET(ui.PathRecipes, w.recipesPage)
+	qa.GET("/setup/recipes/:id", w.recipePage)
+	qa.GET(ui.PathStations, w.stationsPage)
+
+	w.adminRoutes(e.Group("", w.toSignIn, least(storage.Admin)))
+}
+
+func (w *Server) adminRoutes(admin *echo.Group) {
+	admin.POST(ui.PathDemoStart, w.startDemo)
+	admin.POST(ui.PathDemoRemove, w.removeDemo)
+	admin.POST(ui.PathRecipes, w.addRecipe)
+	admin.POST("/setup/recipes/:id/classes", w.setClasses)
+	admin.POST("/setup/recipes/:id/classes/archive", w.archiveClass)
+	admin.POST("/setup/recipes/:id/thresholds", w.setThresholds)
+	admin.POST("/setup/recipes/:id/view", w.setView)
+	admin.POST("/setup/recipes/:id/rules", w.setRules)
+	admin.POST(ui.PathStations, w.addStationForm)
+	admin.POST("/setup/stations/:id", w.changeStationForm)
+	admin.POST("/setup/stations/:id/token", w.rotateTokenForm)
+	admin.POST("/setup/stations/:id/revoke", w.revokeStationForm)
+	admin.GET(ui.PathPeople, w.peoplePage)
+	admin.POST(ui.PathPeople, w.addPersonForm)
+	admin.POST("/setup/people/:id", w.changePersonForm)
+}
+
+// apiRoutes are those of the OpenAPI document.
+func (w *Server) apiRoutes(api *echo.Group) {
+	api.POST("/frames", w.postFrame)
+	api.GET("/station", w.whoAmI)
+	api.GET("/inspections/:id", w.getInspection, w.personOrStation)
+	api.GET("/inspections", w.listInspections, w.personOrStation)
+	api.GET("/frames/:id", w.getFrame, w.personOrStation)
+
+	operator := api.Group("", least(storage.Operator))
+	operator.GET("/inspections/:id/heat", w.heat)
+	operator.GET("/frames/:id/image", w.frameImage)
+	operator.POST("/frames/:id/corrections", w.postCorrection)
+	operator.GET("/recipes", w.listRecipes)
+	operator.GET("/recipes/:id", w.getRecipe)
+	operator.GET("/jobs/:id", w.getJob)
+	operator.GET("/versions/:id", w.getVersion)
+	operator.GET("/versions/:id/model.onnx", w.modelFile)
+	operator.GET("/versions/:id/report", w.versionReport)
+	operator.GET("/events", w.apiEvents)
+
+	qa := api.Group("", least(storage.QA))
+	qa.POST("/recipes/:id/train", w.train)
+	qa.POST("/recipes/:id/rollback", w.rollback)
+	qa.POST("/versions/:id/promote", w.promote)
+	qa.DELETE("/jobs/:id", w.cancelJob)
+
+	admin := api.Group("", least(storage.Admin))
+	admin.POST("/stations", w.postStation)
+}

@@ -1,0 +1,145 @@
+// Package web serves Loupe over HTTP: the JSON API for stations and programs,
+// the pages for people, and the streams that keep both up to date. It knows
+// neither SQL nor pixels.
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+
+	"loupe/models"
+	"loupe/static"
+	"loupe/storage"
+	"loupe/vision"
+	"loupe/vision/pool"
+	"loupe/web/ui"
+	"loupe/web/views"
+)
+
+// Settings of a Server.
+type Settings struct {
+	DB       *storage.DB
+	Crew     *pool.Pool
+	Learner  *models.Learner
+	Registry *models.Registry
+	Pictures *models.Pictures
+	Similar  *models.PooledCache
+	Demo     Demonstration
+	Gate     vision.Gate
+	Log      *slog.Logger
+	Secure   bool // the pages are reached by HTTPS: cookies are for it alone
+}
+
+// Demonstration is the line that shows visitors what Loupe does.
+type Demonstration interface {
+	Start(ctx context.Context) error
+	Remove(ctx context.Context, by string) error
+	Exists(ctx context.Context) (bool, error)
+}
+
+// Server is Loupe's HTTP server.
+type Server struct {
+	Settings
+	echo     *echo.Echo
+	sessions *scs.SessionManager
+	attempts *attempts
+	views    *views.Source
+	hub      *hub
+	waiters  *waiters
+	metrics  *metrics
+	started  string // names this run of the server
+}
+
+// New makes a server; Serve lets it answer.
+func New(s Settings) *Server {
+	if s.Gate == (vision.Gate{}) {
+		s.Gate = vision.DefaultGate
+	}
+	w := &Server{
+		Settings: s, echo: echo.New(), attempts: newAttempts(s.DB.Now), hub: newHub(), waiters: newWaiters(),
+		views:   &views.Source{DB: s.DB, Learner: s.Learner, Similar: s.Similar, Workers: s.Crew.Workers, StartedAt: s.DB.Now()},
+		started: fmt.Sprint(s.DB.Now().UnixMilli()),
+	}
+	w.metrics = newMetrics(w)
+	w.sessions = scs.New()
+	w.sessions.Store = s.DB.Sessions()
+	w.sessions.Lifetime = sessionLife
+	w.sessions.HashTokenInStore = true
+	w.sessions.Cookie.Name = "loupe_session"
+	w.sessions.Cookie.SameSite = http.SameSiteLaxMode
+	w.sessions.Cookie.Secure = s.Secure
+	s.DB.Listen(func(e storage.Event) {
+		w.metrics.count(e)
+		w.waiters.deliver(e)
+		w.hub.publish(e)
+	})
+	s.Crew.OnWorkerUp(func(p pool.Worker) { w.views.WorkerUp(p); w.hub.publish(storage.Event{Kind: workersChanged}) })
+	s.Crew.OnWorkerLost(func(p pool.Worker, _ error) {
+		w.views.WorkerLost(p)
+		w.hub.publish(storage.Event{Kind: workersChanged})
+	})
+	w.configure()
+	w.routes()
+	return w
+}
+
+// workersChanged tells the pages that a worker came or went.
+const workersChanged storage.EventKind = "worker"
+
+func (w *Server) configure() {
+	e := w.echo
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = w.answerError
+	e.Use(middleware.RequestID(), w.observe, middleware.RecoverWithConfig(middleware.RecoverConfig{
+		DisablePrintStack: true,
+		LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
+			w.Log.Error("a request panicked", "path", c.Path(), "error", err, "stack", string(stack))
+			return errors.New("something went wrong here; the log says what")
+		},
+	}))
+	e.Use(middleware.SecureWithConfig(middleware.SecureConfig{
+		ContentTypeNosniff: "nosniff", XFrameOptions: "DENY", ReferrerPolicy: "same-origin", ContentSecurityPolicy: ui.ContentSecurityPolicy,
+	}))
+	e.Use(middleware.GzipWithConfig(middleware.GzipConfig{Level: 3, MinLength: 1024, Skipper: func(c echo.Context) bool {
+		return !compressible(c.Request())
+	}}))
+	e.Use(echo.WrapMiddleware(http.NewCrossOriginProtection().Handler), w.session)
+	e.GET(static.Prefix+"*", echo.WrapHandler(static.Handler()))
+}
+
+// Handler answers requests, for tests with a listener of their own.
+func (w *Server) Handler() http.Handler { return w.echo }
+
+// stopTime is how long requests under way may take when the server ends.
+const stopTime = 5 * time.Second
+
+// Serve answers on the listener until ctx ends.
+func (w *Server) Serve(ctx context.Context, l net.Listener) error {
+	server := &http.Server{
+		Handler: w.echo, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(w.Log.Handler(), slog.LevelDebug),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	w.hub.close()
+	stop, cancel := context.WithTimeout(context.Background(), stopTime)
+	defer cancel()
+	if err := server.Shutdown(stop); err != nil {
+		return errors.Join(fmt.Errorf("stop serving: %w", err), server.Close())
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package web
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"loupe/storage"
+)
+
+// waiters let a post wait for the verdict of its frame.
+type waiters struct {
+	mu  sync.Mutex
+	all map[int64][]chan storage.Inspection
+}
+
+func newWaiters() *waiters { return &waiters{all: map[int64][]chan storage.Inspection{}} }
+
+func (w *waiters) deliver(e storage.Event) {
+	if e.Kind != storage.InspectionMade {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.all[e.Inspection.FrameID] {
+		c <- *e.Inspection
+	}
+	delete(w.all, e.Inspection.FrameID)
+}
+
+// wait gives the inspection of a frame as soon as it is stored, at most after
+// the time; false where it was not ready.
+func (w *waiters) wait(ctx context.Context, db *storage.DB, frameID int64, limit time.Duration) (storage.Inspection, bool) {
+	c := make(chan storage.Inspection, 1)
+	w.mu.Lock()
+	w.all[frameID] = append(w.all[frameID], c)
+	w.mu.Unlock()
+	defer w.leave(frameID, c)
+	// It may have been judged before this waited.
+	if i, err := db.InspectionOfFrame(ctx, frameID); err == nil {
+		return i, true
+	}
+	if limit <= 0 {
+		return storage.Inspection{}, false
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case i := <-c:
+		return i, true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return storage.Inspection{}, false
+}
+
+func (w *waiters) leave(frameID int64, c chan storage.Inspection) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	rest := w.all[frameID][:0:0]
+	for _, other := range w.all[frameID] {
+		if other != c {
+			rest = append(rest, other)
+		}
+	}
+	if len(rest) == 0 {
+		delete(w.all, frameID)
+	} else {
+		w.all[frameID] = rest
+	}
+}
