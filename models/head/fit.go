@@ -63,7 +63,8 @@ func Fit(ctx context.Context, source Source, classes []string, size int, o Optio
 	if err := standardise(ctx, source, h); err != nil {
 		return nil, err
 	}
-	f := &fitter{model: newModel(h), source: source, weights: weights, adam: newAdam(newModel(h).params), total: newGradient(len(classes))}
+	m := newModel(h)
+	f := &fitter{model: m, source: source, weights: weights, adam: newAdam(m.params), total: newGradient(len(classes))}
 	for range shards {
 		f.grads = append(f.grads, newGradient(len(classes)))
 		f.scratch = append(f.scratch, newScratch(len(classes), size))

@@ -25,43 +25,59 @@ const (
 
 // Features are one frame's, for an input of side S.
 type Features struct {
-	Stride8  []float32 // 40 × (S/8)²: channel after channel
-	Stride16 []float32 // 112 × (S/16)²: channel after channel
-	Stride32 []float32 // (S/32)² × 320: place after place
-	Pooled   []float32 // 2,696
+	// Taps are float16: stride8, stride16 and stride32 after each other, each
+	// channel after channel, each channel's places padded with zeros to a multiple
+	// of eight.
+	Taps   []uint16
+	Pooled []float32 // 2,696
 }
 
 // NewFeatures makes room for the features of an input of the given side.
 func NewFeatures(size int) Features {
-	n := Lengths(size)
-	return Features{make([]float32, n[0]), make([]float32, n[1]), make([]float32, n[2]), make([]float32, onnx.PooledLen)}
+	return Features{make([]uint16, TapsLen(size)), make([]float32, onnx.PooledLen)}
 }
 
-// Lengths are the numbers of values of the three taps for an input of the given side.
-func Lengths(size int) [3]int {
-	var n [3]int
-	for i, c := range Channels {
-		side := size / 8 >> i
-		n[i] = c * side * side
+// TapsLen is the length of Features.Taps for an input of the given side.
+func TapsLen(size int) int {
+	n := 0
+	for t, c := range Channels {
+		n += c * row(size, t)
 	}
 	return n
 }
 
-// FromTaps makes Features of an extractor's outputs, each flattened row-major.
-func FromTaps(stride8, stride16, stride32, pooled []float32) Features {
-	return Features{stride8, stride16, PlaceMajor(stride32, Channels[2]), pooled}
+// area is how many places tap t has, row the same padded to a multiple of eight.
+func area(size, t int) int { side := size / 8 >> t; return side * side }
+func row(size, t int) int  { return (area(size, t) + 7) / 8 * 8 }
+
+// tap gives one tap of the features of an input of the given side.
+func (f *Features) tap(size, t int) []uint16 {
+	at := 0
+	for before := range t {
+		at += Channels[before] * row(size, before)
+	}
+	return f.Taps[at : at+Channels[t]*row(size, t)]
 }
 
-// PlaceMajor turns a tap from channel after channel into place after place.
-func PlaceMajor(tap []float32, channels int) []float32 {
-	places := len(tap) / channels
-	out := make([]float32, len(tap))
-	for c := range channels {
-		for p := range places {
-			out[p*channels+c] = tap[c*places+p]
+// FromTaps makes Features of an extractor's outputs, each flattened row-major.
+// Taps that are not those of one square input give Features that no cache and
+// no head takes.
+func FromTaps(stride8, stride16, stride32, pooled []float32) Features {
+	size := 8 * int(math.Sqrt(float64(len(stride8)/Channels[0])))
+	f := Features{Pooled: pooled}
+	for t, tap := range [][]float32{stride8, stride16, stride32} {
+		if len(tap) != Channels[t]*area(size, t) {
+			return Features{}
 		}
 	}
-	return out
+	f.Taps = make([]uint16, TapsLen(size))
+	for t, tap := range [][]float32{stride8, stride16, stride32} {
+		n, to := area(size, t), f.tap(size, t)
+		for c := range Channels[t] {
+			narrow(to[c*row(size, t):], tap[c*n:(c+1)*n])
+		}
+	}
+	return f
 }
 
 // Head is a trained head. K is the number of classes.
@@ -80,40 +96,17 @@ type Head struct {
 	PooledBias []float32
 }
 
-// Weights folds the standardisation into the weights, for the ONNX file.
-func (h *Head) Weights() onnx.Weights {
-	k := len(h.Classes)
-	w := onnx.Weights{LocalBias: append([]float32(nil), h.LocalBias...), PooledBias: append([]float32(nil), h.PooledBias...), Sharpness: float32(h.Options.Sharpness)}
-	for t := range h.Local {
-		w.Local[t] = fold(h.Local[t], h.Mean[t], h.Std[t], w.LocalBias, k)
-	}
-	w.Pooled = fold(h.Pooled, h.PooledMean, h.PooledStd, w.PooledBias, k)
-	return w
-}
-
-// fold gives weights for raw inputs, and takes what the means amount to off the bias.
-func fold(weights, mean, std, bias []float32, k int) []float32 {
-	n := len(mean)
-	folded := make([]float32, len(weights))
-	for c := range k {
-		var off float64
-		for i := range n {
-			folded[c*n+i] = weights[c*n+i] / std[i]
-			off += float64(folded[c*n+i]) * float64(mean[i])
-		}
-		bias[c] -= float32(off)
-	}
-	return folded
-}
-
 // Forward gives the probabilities and the local logits (K × S/8 × S/8) of one
 // frame, as the version's file does.
 func (h *Head) Forward(f Features) (probabilities, heat []float32) {
-	m := newModel(h)
-	m.fold()
-	s := newScratch(len(h.Classes), h.Size)
-	m.forward(&f, s)
-	return append([]float32(nil), s.p...), append([]float32(nil), s.heat...)
+	p := NewPredictor(h)
+	p.m.forward(&f, p.s)
+	for c := range h.Classes {
+		for _, v := range p.s.class(p.s.heat, 0, c) {
+			heat = append(heat, v+p.m.localBias[c])
+		}
+	}
+	return p.s.p, heat
 }
 
 // Predictor runs a head over many frames without allocating for each. It
@@ -125,9 +118,7 @@ type Predictor struct {
 
 // NewPredictor prepares a head.
 func NewPredictor(h *Head) *Predictor {
-	m := newModel(h)
-	m.fold()
-	return &Predictor{m, newScratch(len(h.Classes), h.Size)}
+	return &Predictor{newModel(h), newScratch(len(h.Classes), h.Size)}
 }
 
 // Predict gives the probabilities of one frame. The slice is used again by the next call.
@@ -175,20 +166,4 @@ func (h *Head) check() error {
 		return errors.New("the head is damaged: its parts do not fit together")
 	}
 	return nil
-}
-
-func softmax(logits, p []float32) {
-	top := logits[0]
-	for _, v := range logits {
-		top = max(top, v)
-	}
-	var sum float64
-	for i, v := range logits {
-		e := math.Exp(float64(v - top))
-		p[i] = float32(e)
-		sum += e
-	}
-	for i := range p {
-		p[i] = float32(float64(p[i]) / sum)
-	}
 }

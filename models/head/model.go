@@ -9,242 +9,177 @@ import (
 )
 
 // model is a head while it is fitted: the parameters that Adam moves, and what
-// they amount to on raw features.
+// they amount to on raw features, in the layout of the kernels.
 type model struct {
 	*Head
-	k      int
-	raw    onnx.Weights
-	params [][]float32 // Local[0..2], LocalBias, Pooled, PooledBias
+	k, blocks  int          // classes, and blocks of eight that hold them
+	params     [][]float32  // Local[0..2], LocalBias, Pooled, PooledBias
+	local      [3][]float32 // [block][channel][8], for raw taps
+	localBias  []float32
+	pooled     []float32 // K×2696, for raw pooled features
+	pooledBias []float32
 }
 
 func newModel(h *Head) *model {
-	return &model{Head: h, k: len(h.Classes), params: [][]float32{h.Local[0], h.Local[1], h.Local[2], h.LocalBias, h.Pooled, h.PooledBias}}
+	k := len(h.Classes)
+	m := &model{
+		Head: h, k: k, blocks: (k + block - 1) / block,
+		params:    [][]float32{h.Local[0], h.Local[1], h.Local[2], h.LocalBias, h.Pooled, h.PooledBias},
+		localBias: make([]float32, k), pooled: make([]float32, len(h.Pooled)), pooledBias: make([]float32, k),
+	}
+	for t, n := range Channels {
+		m.local[t] = make([]float32, m.blocks*n*block)
+	}
+	m.fold()
+	return m
 }
 
-// fold brings the raw weights up to date with the parameters.
-func (m *model) fold() { m.raw = m.Weights() }
+// at is where the kernels keep the weight of class c and channel i of n.
+func at(c, i, n int) int { return (c/block*n+i)*block + c%block }
 
-// scratch is what one goroutine needs for one frame.
+// fold brings what applies to raw features up to date with the parameters.
+func (m *model) fold() {
+	copy(m.localBias, m.LocalBias)
+	for t, n := range Channels {
+		for c := range m.k {
+			var off float64
+			for i, w := range m.Local[t][c*n : (c+1)*n] {
+				w /= m.Std[t][i]
+				m.local[t][at(c, i, n)] = w
+				off += float64(w) * float64(m.Mean[t][i])
+			}
+			m.localBias[c] -= float32(off)
+		}
+	}
+	const n = onnx.PooledLen
+	for c := range m.k {
+		var off float64
+		raw := m.pooled[c*n : (c+1)*n]
+		for i, w := range m.Pooled[c*n : (c+1)*n] {
+			raw[i] = w / m.PooledStd[i]
+			off += float64(raw[i]) * float64(m.PooledMean[i])
+		}
+		m.pooledBias[c] = m.PooledBias[c] - float32(off)
+	}
+}
+
+// Weights gives the weights for raw features, for the ONNX file.
+func (h *Head) Weights() onnx.Weights {
+	m := newModel(h)
+	w := onnx.Weights{LocalBias: m.localBias, Pooled: m.pooled, PooledBias: m.pooledBias, Sharpness: float32(h.Options.Sharpness)}
+	for t, n := range Channels {
+		w.Local[t] = make([]float32, m.k*n)
+		for c := range m.k {
+			for i := range n {
+				w.Local[t][c*n+i] = m.local[t][at(c, i, n)]
+			}
+		}
+	}
+	return w
+}
+
+// scratch is what one goroutine needs for one frame. Maps hold a row of places
+// for each class, padded as taps are, and for the classes that pad a block.
 type scratch struct {
-	side              [3]int // of the taps, places
+	area, row         [3]int
 	maps              [3][]float32
-	heat, place       []float32 // K×side², local logits and share of each place
-	half              []float32 // rows enlarged, columns not yet
+	gmaps             [3][]float32 // derivatives by the maps; what pads is zero
+	heat              []float32    // maps[0] with the other taps on top
 	logits, p, dlogit []float32
-	gmaps             [3][]float32
-	ups               [3]*upsampler
 	local             []float32
+	ups               [3]*upsampler
 }
 
 func newScratch(k, size int) *scratch {
 	s := &scratch{logits: make([]float32, k), p: make([]float32, k), dlogit: make([]float32, k), local: make([]float32, k)}
+	classes := (k + block - 1) / block * block
 	for t := range s.maps {
-		s.side[t] = size / 8 >> t
-		s.maps[t] = make([]float32, k*s.side[t]*s.side[t])
-		s.gmaps[t] = make([]float32, k*s.side[t]*s.side[t])
+		s.area[t], s.row[t] = area(size, t), row(size, t)
+		s.maps[t] = make([]float32, classes*s.row[t])
+		s.gmaps[t] = make([]float32, classes*s.row[t])
 		if t > 0 {
-			s.ups[t] = newUpsampler(s.side[t], 1<<t)
+			s.ups[t] = newUpsampler(size/8>>t, 1<<t)
 		}
 	}
 	s.heat = s.maps[0]
-	s.place = make([]float32, len(s.heat))
 	return s
 }
 
 func vector(v []float32) blas32.Vector { return blas32.Vector{N: len(v), Inc: 1, Data: v} }
 
+// class gives the row of class c in a map of tap t, without what pads it.
+func (s *scratch) class(m []float32, t, c int) []float32 { return m[c*s.row[t] : c*s.row[t]+s.area[t]] }
+
 // forward fills s with what the head says about a frame.
 func (m *model) forward(f *Features, s *scratch) {
-	m.localMaps(f, s)
-	area := s.side[0] * s.side[0]
-	for t := 1; t < 3; t++ {
-		small := s.side[t] * s.side[t]
-		for c := range m.k {
-			s.ups[t].add(s.maps[t][c*small:(c+1)*small], s.heat[c*area:(c+1)*area])
-		}
-	}
+	m.convolve(f, s)
 	sharp := float32(m.Options.Sharpness)
 	for c := range m.k {
-		heat, place := s.heat[c*area:(c+1)*area], s.place[c*area:(c+1)*area]
-		// Log-sum-exp over the places, from the largest down.
-		top := heat[0]
-		for _, v := range heat {
-			top = max(top, v)
+		heat := s.class(s.heat, 0, c)
+		for t := 1; t < 3; t++ {
+			s.ups[t].add(s.class(s.maps[t], t, c), heat)
 		}
-		var sum float32
-		for i, v := range heat {
-			e := exp32(sharp * (v - top))
-			place[i] = e
-			sum += e
-		}
-		for i := range place {
-			place[i] /= sum
-		}
-		s.local[c] = top + float32(math.Log(float64(sum)/float64(area)))/sharp
-	}
-	for c := range m.k {
-		w := m.raw.Pooled[c*onnx.PooledLen : (c+1)*onnx.PooledLen]
-		s.logits[c] = s.local[c] + m.raw.PooledBias[c] + blas32.Dot(vector(w), vector(f.Pooled))
+		s.local[c] = m.localBias[c] + logMeanExp(heat, sharp, s.class(s.gmaps[0], 0, c))
+		w := m.pooled[c*onnx.PooledLen : (c+1)*onnx.PooledLen]
+		s.logits[c] = s.local[c] + m.pooledBias[c] + blas32.Dot(vector(w), vector(f.Pooled))
 	}
 	softmax(s.logits, s.p)
 }
 
-// localMaps applies the 1×1 convolutions of the three taps.
-func (m *model) localMaps(f *Features, s *scratch) {
-	for t, tap := range [2][]float32{f.Stride8, f.Stride16} {
-		area := s.side[t] * s.side[t]
-		for c := range m.k {
-			out := s.maps[t][c*area : (c+1)*area]
-			var bias float32
-			if t == 0 {
-				bias = m.raw.LocalBias[c]
-			}
-			for i := range out {
-				out[i] = bias
-			}
-			w := m.raw.Local[t][c*Channels[t] : (c+1)*Channels[t]]
-			for ch, v := range w {
-				blas32.Axpy(v, vector(tap[ch*area:(ch+1)*area]), vector(out))
-			}
-		}
-	}
-	n := Channels[2]
-	area := s.side[2] * s.side[2]
-	for p := range area {
-		x := vector(f.Stride32[p*n : (p+1)*n])
-		for c := range m.k {
-			s.maps[2][c*area+p] = blas32.Dot(vector(m.raw.Local[2][c*n:(c+1)*n]), x)
-		}
-	}
-}
-
-// gradient is the sum over some frames of the loss's derivative by the raw
-// inputs' weights; the standardisation is applied once for a batch.
-type gradient struct {
-	local      [3][]float32
-	localSum   []float32 // K: by the local bias
-	pooled     []float32
-	pooledSum  []float32
-	mapSum     [3][]float32 // K: sums of the maps' derivatives, for the means
-	loss, mass float64
-}
-
-func newGradient(k int) *gradient {
-	g := &gradient{localSum: make([]float32, k), pooled: make([]float32, k*onnx.PooledLen), pooledSum: make([]float32, k)}
-	for t, c := range Channels {
-		g.local[t], g.mapSum[t] = make([]float32, k*c), make([]float32, k)
-	}
-	return g
-}
-
-func (g *gradient) parts() [][]float32 {
-	return [][]float32{g.local[0], g.local[1], g.local[2], g.localSum, g.pooled, g.pooledSum, g.mapSum[0], g.mapSum[1], g.mapSum[2]}
-}
-
-func (g *gradient) reset() {
-	for _, p := range g.parts() {
-		clear(p)
-	}
-	g.loss, g.mass = 0, 0
-}
-
-// add sums another gradient up.
-func (g *gradient) add(o *gradient) {
-	other := o.parts()
-	for i, p := range g.parts() {
-		blas32.Axpy(1, vector(other[i]), vector(p))
-	}
-	g.loss += o.loss
-	g.mass += o.mass
-}
-
-// backward adds the derivative of one frame's weighted cross-entropy. forward
-// must have run on s just before.
-func (m *model) backward(f *Features, class int, weight float32, s *scratch, g *gradient) {
-	g.loss += float64(weight) * -math.Log(math.Max(float64(s.p[class]), 1e-12))
-	g.mass += float64(weight)
-	area := s.side[0] * s.side[0]
-	for c := range m.k {
-		d := weight * s.p[c]
-		if c == class {
-			d -= weight
-		}
-		s.dlogit[c] = d
-		g.pooledSum[c] += d
-		g.localSum[c] += d // the places' shares sum to one
-		blas32.Axpy(d, vector(f.Pooled), vector(g.pooled[c*onnx.PooledLen:(c+1)*onnx.PooledLen]))
-		gmap := s.gmaps[0][c*area : (c+1)*area]
-		place := s.place[c*area : (c+1)*area]
-		for i, v := range place {
-			gmap[i] = d * v
-		}
-	}
-	for t := range s.gmaps {
-		m.backwardTap(t, f, s, g)
-	}
-}
-
-func (m *model) backwardTap(t int, f *Features, s *scratch, g *gradient) {
-	area := s.side[t] * s.side[t]
-	n := Channels[t]
-	for c := range m.k {
-		gmap := s.gmaps[t][c*area : (c+1)*area]
-		if t > 0 {
-			full := s.side[0] * s.side[0]
-			s.ups[t].transpose(s.gmaps[0][c*full:(c+1)*full], gmap)
-		}
-		var sum float32
-		for _, v := range gmap {
-			sum += v
-		}
-		g.mapSum[t][c] += sum
-		into := g.local[t][c*n : (c+1)*n]
-		if t == 2 {
-			for p, v := range gmap {
-				blas32.Axpy(v, vector(f.Stride32[p*n:(p+1)*n]), vector(into))
-			}
-			continue
-		}
-		tap := f.Stride8
-		if t == 1 {
-			tap = f.Stride16
-		}
-		for ch := range into {
-			into[ch] += blas32.Dot(vector(gmap), vector(tap[ch*area:(ch+1)*area]))
-		}
-	}
-}
-
-// standardised turns the sum over a batch into the derivative by the
-// parameters: of the mean loss, for standardised features.
-func (m *model) standardised(g *gradient) [][]float32 {
-	scale := float32(1 / math.Max(g.mass, 1e-12))
+// convolve applies the 1×1 convolutions of the three taps, without their bias.
+func (m *model) convolve(f *Features, s *scratch) {
 	for t, n := range Channels {
-		unfold(g.local[t], m.Mean[t], m.Std[t], g.mapSum[t], n, scale)
-	}
-	unfold(g.pooled, m.PooledMean, m.PooledStd, g.pooledSum, onnx.PooledLen, scale)
-	for c := range m.k {
-		g.localSum[c] *= scale
-		g.pooledSum[c] *= scale
-	}
-	return [][]float32{g.local[0], g.local[1], g.local[2], g.localSum, g.pooled, g.pooledSum}
-}
-
-func unfold(d, mean, std, sum []float32, n int, scale float32) {
-	for c := range sum {
-		for i := range n {
-			d[c*n+i] = (d[c*n+i] - sum[c]*mean[i]) / std[i] * scale
+		tap := f.tap(m.Size, t)
+		for b := range m.blocks {
+			maps(s.maps[t][b*block*s.row[t]:], s.row[t], tap, s.row[t], n, m.local[t][b*n*block:])
 		}
 	}
+}
+
+// logMeanExp is log(mean(exp(sharp·heat)))/sharp, from the largest down so that
+// nothing overflows. It leaves in share what part each place has in it.
+func logMeanExp(heat []float32, sharp float32, share []float32) float32 {
+	top := heat[0]
+	for _, v := range heat {
+		top = max(top, v)
+	}
+	var sum float32
+	for i, v := range heat {
+		e := exp32(sharp * (v - top))
+		share[i] = e
+		sum += e
+	}
+	part := 1 / sum
+	for i := range share {
+		share[i] *= part
+	}
+	return top + float32(math.Log(float64(sum)/float64(len(heat))))/sharp
 }
 
 // exp32 is e^x for x ≤ 0, with a relative error under 3e-7; below -87 it is 0.
 func exp32(x float32) float32 {
-	if x < -87 {
+	if !(x >= -87) {
 		return 0
 	}
-	n := float32(math.Floor(float64(x*1.44269504 + 0.5)))
-	r := x - n*0.693359375 - n*-2.12194440e-4
+	n := int32(x*1.44269504 - 0.5) // to the nearest, as x is not positive
+	f := float32(n)
+	r := x - f*0.693359375 - f*-2.12194440e-4
 	p := ((((((1.9875691500e-4*r+1.3981999507e-3)*r+8.3334519073e-3)*r+4.1665795894e-2)*r+1.6666665459e-1)*r+5.0000001201e-1)*r*r + r + 1)
-	return p * math.Float32frombits(uint32(int32(n)+127)<<23)
+	return p * math.Float32frombits(uint32(n+127)<<23)
+}
+
+func softmax(logits, p []float32) {
+	top := logits[0]
+	for _, v := range logits {
+		top = max(top, v)
+	}
+	var sum float64
+	for i, v := range logits {
+		e := math.Exp(float64(v - top))
+		p[i] = float32(e)
+		sum += e
+	}
+	for i := range p {
+		p[i] = float32(float64(p[i]) / sum)
+	}
 }

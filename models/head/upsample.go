@@ -3,70 +3,129 @@ package head
 import "loupe/models/onnx"
 
 // upsampler enlarges a square map by 2 or 4, bilinearly, as the transposed
-// convolution of the ONNX file does: rows first, then columns.
+// convolution of the ONNX file does: rows first, then columns. Between two
+// neighbours a and b lie factor places, the j-th of line[factor+j]·a +
+// line[j]·b; outside the first and the last, half a factor of one alone.
 type upsampler struct {
 	side, factor int
-	// Each enlarged index takes from up to two small ones.
-	from   [][2]int
-	weight [][2]float32
-	rows   []float32 // side·factor × side
+	line         []float32
+	rows         []float32 // side·factor × side
 }
 
 func newUpsampler(side, factor int) *upsampler {
-	u := &upsampler{side: side, factor: factor, rows: make([]float32, side*factor*side)}
-	line := onnx.Bilinear(factor)
-	pad := factor / 2
-	u.from, u.weight = make([][2]int, side*factor), make([][2]float32, side*factor)
-	for big := range u.from {
-		n := 0
-		for small := range side {
-			if tapAt := big + pad - small*factor; tapAt >= 0 && tapAt < len(line) {
-				u.from[big][n], u.weight[big][n] = small, line[tapAt]
-				n++
-			}
+	return &upsampler{side: side, factor: factor, line: onnx.Bilinear(factor), rows: make([]float32, side*factor*side)}
+}
+
+// each calls visit for every enlarged row with the rows it lies between and
+// their weights; at the edges both are the same row and the second weight is 0.
+func (u *upsampler) each(visit func(big, a, b int, wa, wb float32)) {
+	half := u.factor / 2
+	for j := range half {
+		visit(j, 0, 0, u.line[half+j], 0)
+	}
+	for s := range u.side - 1 {
+		for j := range u.factor {
+			visit(s*u.factor+half+j, s, s+1, u.line[u.factor+j], u.line[j])
 		}
 	}
-	return u
+	last := u.side - 1
+	for j := range half {
+		visit(last*u.factor+half+j, last, last, u.line[u.factor+j], 0)
+	}
 }
 
 // add adds the enlarged map to out.
 func (u *upsampler) add(small, out []float32) {
-	n, side := u.side*u.factor, u.side
-	for y := range n {
-		f, w := u.from[y], u.weight[y]
-		a, b, row := small[f[0]*side:f[0]*side+side], small[f[1]*side:f[1]*side+side], u.rows[y*side:(y+1)*side]
+	side, n := u.side, u.side*u.factor
+	u.each(func(big, a, b int, wa, wb float32) {
+		above, below, row := small[a*side:(a+1)*side], small[b*side:(b+1)*side], u.rows[big*side:(big+1)*side]
 		for x := range row {
-			row[x] = w[0]*a[x] + w[1]*b[x]
+			row[x] = wa*above[x] + wb*below[x]
 		}
-	}
+	})
 	for y := range n {
 		row, to := u.rows[y*side:(y+1)*side], out[y*n:(y+1)*n]
-		for x := range to {
-			f, w := u.from[x], u.weight[x]
-			to[x] += w[0]*row[f[0]] + w[1]*row[f[1]]
+		if u.factor == 2 {
+			spread2(row, to)
+		} else {
+			spread4(row, to)
 		}
 	}
 }
 
+func spread2(row, to []float32) {
+	a := row[0]
+	to[0] += 0.75 * a
+	at := 1
+	for _, b := range row[1:] {
+		t := to[at : at+2 : at+2]
+		t[0] += 0.75*a + 0.25*b
+		t[1] += 0.25*a + 0.75*b
+		a = b
+		at += 2
+	}
+	to[at] += 0.75 * a
+}
+
+func spread4(row, to []float32) {
+	a := row[0]
+	to[0] += 0.625 * a
+	to[1] += 0.875 * a
+	at := 2
+	for _, b := range row[1:] {
+		t := to[at : at+4 : at+4]
+		t[0] += 0.875*a + 0.125*b
+		t[1] += 0.625*a + 0.375*b
+		t[2] += 0.375*a + 0.625*b
+		t[3] += 0.125*a + 0.875*b
+		a = b
+		at += 4
+	}
+	to[at] += 0.875 * a
+	to[at+1] += 0.625 * a
+}
+
 // transpose sums a large derivative back onto the small map.
 func (u *upsampler) transpose(big, small []float32) {
-	n, side := u.side*u.factor, u.side
-	clear(u.rows)
+	side, n := u.side, u.side*u.factor
 	for y := range n {
 		row, from := u.rows[y*side:(y+1)*side], big[y*n:(y+1)*n]
-		for x, v := range from {
-			f, w := u.from[x], u.weight[x]
-			row[f[0]] += w[0] * v
-			row[f[1]] += w[1] * v
+		if u.factor == 2 {
+			gather2(row, from)
+		} else {
+			gather4(row, from)
 		}
 	}
 	clear(small)
-	for y := range n {
-		f, w := u.from[y], u.weight[y]
-		a, b, row := small[f[0]*side:f[0]*side+side], small[f[1]*side:f[1]*side+side], u.rows[y*side:(y+1)*side]
+	u.each(func(big, a, b int, wa, wb float32) {
+		above, below, row := small[a*side:(a+1)*side], small[b*side:(b+1)*side], u.rows[big*side:(big+1)*side]
 		for x, v := range row {
-			a[x] += w[0] * v
-			b[x] += w[1] * v
+			above[x] += wa * v
+			below[x] += wb * v
 		}
+	})
+}
+
+func gather2(row, from []float32) {
+	carry := 0.75 * from[0]
+	at := 1
+	for s := range row[1:] {
+		f := from[at : at+2 : at+2]
+		row[s] = carry + 0.75*f[0] + 0.25*f[1]
+		carry = 0.25*f[0] + 0.75*f[1]
+		at += 2
 	}
+	row[len(row)-1] = carry + 0.75*from[at]
+}
+
+func gather4(row, from []float32) {
+	carry := 0.625*from[0] + 0.875*from[1]
+	at := 2
+	for s := range row[1:] {
+		f := from[at : at+4 : at+4]
+		row[s] = carry + 0.875*f[0] + 0.625*f[1] + 0.375*f[2] + 0.125*f[3]
+		carry = 0.125*f[0] + 0.375*f[1] + 0.625*f[2] + 0.875*f[3]
+		at += 4
+	}
+	row[len(row)-1] = carry + 0.875*from[at] + 0.625*from[at+1]
 }

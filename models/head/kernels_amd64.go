@@ -1,0 +1,29 @@
+package head
+
+import "golang.org/x/sys/cpu"
+
+var fast = cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C
+
+func maps(out []float32, stride int, tap []uint16, row, channels int, w []float32) {
+	if !fast {
+		mapsGo(out, stride, tap, row, channels, w)
+		return
+	}
+	_, _, _ = out[(block-1)*stride+row-1], tap[channels*row-1], w[channels*block-1] // the assembly does not check
+	mapsAVX2(&out[0], stride, &tap[0], row, channels, &w[0])
+}
+
+func gradients(into, deltas []float32, row int, tap []uint16, channels, classes int) {
+	if !fast {
+		gradientsGo(into, deltas, row, tap, channels, classes)
+		return
+	}
+	_, _, _ = into[channels*block-1], deltas[block*row-1], tap[channels*row-1]
+	gradientsAVX2(&into[0], &deltas[0], row, &tap[0], channels)
+}
+
+//go:noescape
+func mapsAVX2(out *float32, stride int, tap *uint16, row, channels int, w *float32)
+
+//go:noescape
+func gradientsAVX2(into, deltas *float32, row int, tap *uint16, channels int)
