@@ -34,3 +34,39 @@ func (a *adam) step(params, grads [][]float32, rates []float64, decay float64) {
 		}
 	}
 }
+
+// mean averages the parameters over the last passes, which is steadier than any
+// one of them (Izmailov et al. 2018, stochastic weight averaging).
+type mean struct {
+	sums [][]float64
+	n    float64
+}
+
+func newMean(params [][]float32) *mean {
+	m := &mean{}
+	for _, p := range params {
+		m.sums = append(m.sums, make([]float64, len(p)))
+	}
+	return m
+}
+
+func (m *mean) add(params [][]float32) {
+	m.n++
+	for g, p := range params {
+		for i, v := range p {
+			m.sums[g][i] += float64(v)
+		}
+	}
+}
+
+// store puts the mean into the parameters; without any it leaves them.
+func (m *mean) store(params [][]float32) {
+	if m.n == 0 {
+		return
+	}
+	for g, p := range params {
+		for i := range p {
+			p[i] = float32(m.sums[g][i] / m.n)
+		}
+	}
+}

@@ -21,6 +21,7 @@ type Options struct {
 	PooledRate float64 `json:"pooled_rate"` // and for the pooled ones
 	Decay      float64 `json:"decay"`       // added to the gradient, times the weight
 	Sharpness  float64 `json:"sharpness"`   // of the log-sum-exp pooling
+	Average    int     `json:"average"`     // the weights are the mean over so many last passes
 	Seed       uint64  `json:"seed"`        // of the order of the frames
 }
 
@@ -123,6 +124,7 @@ func (f *fitter) run(ctx context.Context, progress func(Progress) error) error {
 	n := f.source.Len()
 	p := Progress{Epochs: o.Epochs}
 	told := time.Now()
+	average := newMean(f.params)
 	for p.Epoch < o.Epochs {
 		order := rng.Perm(n)
 		var loss, mass float64
@@ -143,6 +145,9 @@ func (f *fitter) run(ctx context.Context, progress func(Progress) error) error {
 			}
 		}
 		p.Epoch++
+		if o.Epochs-p.Epoch < o.Average {
+			average.add(f.params)
+		}
 		p.Loss, p.Done = loss/mass, float64(p.Epoch)/float64(o.Epochs)
 		if math.IsNaN(p.Loss) || math.IsInf(p.Loss, 0) {
 			return errors.New("the training diverged: look for damaged pictures among the newest labels")
@@ -151,6 +156,7 @@ func (f *fitter) run(ctx context.Context, progress func(Progress) error) error {
 			return err
 		}
 	}
+	average.store(f.params)
 	return nil
 }
 

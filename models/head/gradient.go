@@ -54,7 +54,7 @@ func (g *gradient) add(o *gradient) {
 }
 
 // backward adds the derivative of one frame's weighted cross-entropy. forward
-// must have run on s just before: gmaps[0] holds the share of each place.
+// must have run on s just before: gmaps[0] holds what each place gave.
 func (m *model) backward(f *Features, class int, weight float32, s *scratch, g *gradient) {
 	g.loss += float64(weight) * -math.Log(math.Max(float64(s.p[class]), 1e-12))
 	g.mass += float64(weight)
@@ -67,9 +67,7 @@ func (m *model) backward(f *Features, class int, weight float32, s *scratch, g *
 		g.localSum[c] += d // the places' shares sum to one
 		blas32.Axpy(d, vector(f.Pooled), vector(g.pooled[c*onnx.PooledLen:(c+1)*onnx.PooledLen]))
 		g0 := s.class(s.gmaps[0], 0, c)
-		for i := range g0 {
-			g0[i] *= d
-		}
+		blas32.Scal(d/s.sum[c], vector(g0))
 		g.mapSum[0][c] += d
 		for t := 1; t < 3; t++ {
 			small := s.class(s.gmaps[t], t, c)

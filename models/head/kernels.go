@@ -1,6 +1,7 @@
 package head
 
 import (
+	"math"
 	"sync"
 
 	"github.com/x448/float16"
@@ -10,7 +11,7 @@ import (
 // are padded to it and lie place after place in blocks: [block][channel][8].
 const block = 8
 
-// Two kernels do nearly all the work of a fit. maps is the 1×1 convolution,
+// Three kernels do nearly all the work of a fit. maps is the 1×1 convolution,
 //
 //	out[k·stride+p] = Σc w[c·8+k] · tap[c·row+p]   for k < 8, p < row,
 //
@@ -19,7 +20,7 @@ const block = 8
 //	into[c·8+k] += Σp deltas[k·row+p] · tap[c·row+p].
 //
 // Taps are float16, a row is one channel's places padded with zeros to a
-// multiple of 8. kernels_amd64.s holds both for processors with AVX2, FMA and
+// multiple of 8. The third is exponentials. kernels_amd64.s holds all for processors with AVX2, FMA and
 // F16C; elsewhere the functions below run.
 
 func mapsGo(out []float32, stride int, tap []uint16, row, channels int, w []float32) {
@@ -57,6 +58,32 @@ func gradientsGo(into, deltas []float32, row int, tap []uint16, channels, classe
 			into[c*block+k] += sum
 		}
 	}
+}
+
+// exponentials gives the largest value of a map and the sum of
+// exp(sharp·(value−largest)), whose terms it leaves in share.
+func exponentialsGo(share, heat []float32, sharp float32) (top, sum float32) {
+	top = heat[0]
+	for _, v := range heat {
+		top = max(top, v)
+	}
+	for i, v := range heat {
+		share[i] = exp32(sharp * (v - top))
+		sum += share[i]
+	}
+	return top, sum
+}
+
+// exp32 is e^x for x ≤ 0, with a relative error under 3e-7; below -87 it is 0.
+func exp32(x float32) float32 {
+	if !(x >= -87) {
+		return 0
+	}
+	n := int32(x*1.44269504 - 0.5) // to the nearest, as x is not positive
+	f := float32(n)
+	r := x - f*0.693359375 - f*-2.12194440e-4
+	p := ((((((1.9875691500e-4*r+1.3981999507e-3)*r+8.3334519073e-3)*r+4.1665795894e-2)*r+1.6666665459e-1)*r+5.0000001201e-1)*r*r + r + 1)
+	return p * math.Float32frombits(uint32(n+127)<<23)
 }
 
 // widened holds each float16 as a float32: a look-up is three times as fast as converting.

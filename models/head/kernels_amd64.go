@@ -22,8 +22,19 @@ func gradients(into, deltas []float32, row int, tap []uint16, channels, classes 
 	gradientsAVX2(&into[0], &deltas[0], row, &tap[0], channels)
 }
 
+func exponentials(share, heat []float32, sharp float32) (top, sum float32) {
+	if !fast || len(heat)%8 != 0 {
+		return exponentialsGo(share, heat, sharp)
+	}
+	_ = share[len(heat)-1]
+	return exponentialsAVX2(&share[0], &heat[0], len(heat), sharp)
+}
+
 //go:noescape
 func mapsAVX2(out *float32, stride int, tap *uint16, row, channels int, w *float32)
 
 //go:noescape
 func gradientsAVX2(into, deltas *float32, row int, tap *uint16, channels int)
+
+//go:noescape
+func exponentialsAVX2(share, heat *float32, n int, sharp float32) (top, sum float32)

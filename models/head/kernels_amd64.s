@@ -126,3 +126,91 @@ eight:
 	JNZ        each
 	VZEROUPPER
 	RET
+
+DATA exponent<>+0(SB)/4, $-87.0
+DATA exponent<>+4(SB)/4, $1.44269504
+DATA exponent<>+8(SB)/4, $0.693359375
+DATA exponent<>+12(SB)/4, $-2.12194440e-4
+DATA exponent<>+16(SB)/4, $1.9875691500e-4
+DATA exponent<>+20(SB)/4, $1.3981999507e-3
+DATA exponent<>+24(SB)/4, $8.3334519073e-3
+DATA exponent<>+28(SB)/4, $4.1665795894e-2
+DATA exponent<>+32(SB)/4, $1.6666665459e-1
+DATA exponent<>+36(SB)/4, $5.0000001201e-1
+DATA exponent<>+40(SB)/4, $1.0
+GLOBL exponent<>(SB), RODATA|NOPTR, $44
+
+// func exponentialsAVX2(share, heat *float32, n int, sharp float32) (top, sum float32)
+TEXT ·exponentialsAVX2(SB), NOSPLIT, $0-40
+	MOVQ share+0(FP), DI
+	MOVQ heat+8(FP), SI
+	MOVQ n+16(FP), CX
+
+	// Y0: the largest, in every lane.
+	VMOVUPS (SI), Y0
+	MOVQ    SI, AX
+	MOVQ    CX, BX
+
+largest:
+	VMAXPS (AX), Y0, Y0
+	ADDQ   $32, AX
+	SUBQ   $8, BX
+	JNZ    largest
+	VPERM2F128 $1, Y0, Y0, Y1
+	VMAXPS     Y1, Y0, Y0
+	VPERMILPS  $0x4e, Y0, Y1
+	VMAXPS     Y1, Y0, Y0
+	VPERMILPS  $0xb1, Y0, Y1
+	VMAXPS     Y1, Y0, Y0
+	MOVSS      X0, top+32(FP)
+
+	VBROADCASTSS sharp+24(FP), Y1
+	VXORPS       Y2, Y2, Y2                // sum
+	VBROADCASTSS exponent<>+0(SB), Y3
+	VBROADCASTSS exponent<>+4(SB), Y4
+	VBROADCASTSS exponent<>+8(SB), Y5
+	VBROADCASTSS exponent<>+12(SB), Y6
+	VBROADCASTSS exponent<>+16(SB), Y7
+	VBROADCASTSS exponent<>+20(SB), Y8
+	VBROADCASTSS exponent<>+24(SB), Y9
+	VBROADCASTSS exponent<>+28(SB), Y10
+	VBROADCASTSS exponent<>+40(SB), Y11
+
+eight:
+	VMOVUPS      (SI), Y12
+	VSUBPS       Y0, Y12, Y12
+	VMULPS       Y1, Y12, Y12
+	VMAXPS       Y3, Y12, Y12              // x
+	VMULPS       Y4, Y12, Y13
+	VROUNDPS     $0, Y13, Y13              // n
+	VFNMADD231PS Y5, Y13, Y12
+	VFNMADD231PS Y6, Y13, Y12              // r
+	VMOVAPS      Y7, Y14
+	VFMADD213PS  Y8, Y12, Y14
+	VFMADD213PS  Y9, Y12, Y14
+	VFMADD213PS  Y10, Y12, Y14
+	VBROADCASTSS exponent<>+32(SB), Y15
+	VFMADD213PS  Y15, Y12, Y14
+	VBROADCASTSS exponent<>+36(SB), Y15
+	VFMADD213PS  Y15, Y12, Y14
+	VMULPS       Y12, Y12, Y15
+	VADDPS       Y11, Y12, Y12
+	VFMADD213PS  Y12, Y15, Y14             // e^r
+	VCVTPS2DQ    Y13, Y13
+	VPSLLD       $23, Y13, Y13
+	VPADDD       Y11, Y13, Y13             // 2^n: the bits of 1 and n in the exponent
+	VMULPS       Y13, Y14, Y14
+	VMOVUPS      Y14, (DI)
+	VADDPS       Y14, Y2, Y2
+	ADDQ         $32, SI
+	ADDQ         $32, DI
+	SUBQ         $8, CX
+	JNZ          eight
+
+	VEXTRACTF128 $1, Y2, X3
+	VADDPS       X3, X2, X2
+	VHADDPS      X2, X2, X2
+	VHADDPS      X2, X2, X2
+	MOVSS        X2, sum+36(FP)
+	VZEROUPPER
+	RET

@@ -3,6 +3,7 @@ package head
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/x448/float16"
@@ -116,6 +117,31 @@ func TestExp32(t *testing.T) {
 	}
 	if exp32(0) != 1 {
 		t.Errorf("e^0 is %v", exp32(0))
+	}
+}
+
+func TestExponentials(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 1))
+	for _, n := range []int{8, 784, 1600, 13} {
+		heat := noise(rng, n)
+		for i := range heat {
+			heat[i] *= 8
+		}
+		heat[n-1] = -1000
+		var sum float64
+		top := float64(slices.Max(heat))
+		share := make([]float32, n)
+		gotTop, gotSum := exponentials(share, heat, 4)
+		for i, v := range heat {
+			want := math.Exp(4 * (float64(v) - top))
+			sum += want
+			if math.Abs(float64(share[i])-want) > 1e-5*want+1e-37 {
+				t.Fatalf("place %d of %d with %v below the top gives %v, not %v", i, n, top-float64(v), share[i], want)
+			}
+		}
+		if float64(gotTop) != top || math.Abs(float64(gotSum)-sum) > 1e-5*sum {
+			t.Errorf("%d places: top %v and sum %v, not %v and %v", n, gotTop, gotSum, top, sum)
+		}
 	}
 }
 

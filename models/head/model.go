@@ -81,17 +81,17 @@ func (h *Head) Weights() onnx.Weights {
 // scratch is what one goroutine needs for one frame. Maps hold a row of places
 // for each class, padded as taps are, and for the classes that pad a block.
 type scratch struct {
-	area, row         [3]int
-	maps              [3][]float32
-	gmaps             [3][]float32 // derivatives by the maps; what pads is zero
-	heat              []float32    // maps[0] with the other taps on top
-	logits, p, dlogit []float32
-	local             []float32
-	ups               [3]*upsampler
+	area, row  [3]int
+	maps       [3][]float32
+	gmaps      [3][]float32 // derivatives by the maps; what pads is zero
+	heat       []float32    // maps[0] with the other taps on top
+	local, sum []float32    // pooled heat, and the sum behind it
+	logits, p  []float32
+	ups        [3]*upsampler
 }
 
 func newScratch(k, size int) *scratch {
-	s := &scratch{logits: make([]float32, k), p: make([]float32, k), dlogit: make([]float32, k), local: make([]float32, k)}
+	s := &scratch{logits: make([]float32, k), p: make([]float32, k), local: make([]float32, k), sum: make([]float32, k)}
 	classes := (k + block - 1) / block * block
 	for t := range s.maps {
 		s.area[t], s.row[t] = area(size, t), row(size, t)
@@ -119,9 +119,9 @@ func (m *model) forward(f *Features, s *scratch) {
 		for t := 1; t < 3; t++ {
 			s.ups[t].add(s.class(s.maps[t], t, c), heat)
 		}
-		s.local[c] = m.localBias[c] + logMeanExp(heat, sharp, s.class(s.gmaps[0], 0, c))
+		s.local[c], s.sum[c] = logMeanExp(heat, sharp, s.class(s.gmaps[0], 0, c))
 		w := m.pooled[c*onnx.PooledLen : (c+1)*onnx.PooledLen]
-		s.logits[c] = s.local[c] + m.pooledBias[c] + blas32.Dot(vector(w), vector(f.Pooled))
+		s.logits[c] = s.local[c] + m.localBias[c] + m.pooledBias[c] + blas32.Dot(vector(w), vector(f.Pooled))
 	}
 	softmax(s.logits, s.p)
 }
@@ -137,35 +137,11 @@ func (m *model) convolve(f *Features, s *scratch) {
 }
 
 // logMeanExp is log(mean(exp(sharp·heat)))/sharp, from the largest down so that
-// nothing overflows. It leaves in share what part each place has in it.
-func logMeanExp(heat []float32, sharp float32, share []float32) float32 {
-	top := heat[0]
-	for _, v := range heat {
-		top = max(top, v)
-	}
-	var sum float32
-	for i, v := range heat {
-		e := exp32(sharp * (v - top))
-		share[i] = e
-		sum += e
-	}
-	part := 1 / sum
-	for i := range share {
-		share[i] *= part
-	}
-	return top + float32(math.Log(float64(sum)/float64(len(heat))))/sharp
-}
-
-// exp32 is e^x for x ≤ 0, with a relative error under 3e-7; below -87 it is 0.
-func exp32(x float32) float32 {
-	if !(x >= -87) {
-		return 0
-	}
-	n := int32(x*1.44269504 - 0.5) // to the nearest, as x is not positive
-	f := float32(n)
-	r := x - f*0.693359375 - f*-2.12194440e-4
-	p := ((((((1.9875691500e-4*r+1.3981999507e-3)*r+8.3334519073e-3)*r+4.1665795894e-2)*r+1.6666665459e-1)*r+5.0000001201e-1)*r*r + r + 1)
-	return p * math.Float32frombits(uint32(n+127)<<23)
+// nothing overflows. It leaves in share what each place gives to the sum, and
+// returns the sum too.
+func logMeanExp(heat []float32, sharp float32, share []float32) (pooled, sum float32) {
+	top, sum := exponentials(share, heat, sharp)
+	return top + float32(math.Log(float64(sum)/float64(len(heat))))/sharp, sum
 }
 
 func softmax(logits, p []float32) {
