@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,7 +49,7 @@ const (
 	stationName = "Demonstration camera"
 	by          = "demonstration"
 	// perClass is how many labelled parts of each known kind the first version learns from.
-	perClass = 16
+	perClass = 40
 	// startedKey remembers when the line first ran.
 	startedKey = "demonstration.started"
 )
@@ -67,14 +68,16 @@ func New(s Settings) *Line {
 // classes of the demonstration recipe; the last one has no picture at first.
 func classes() []vision.Class {
 	return []vision.Class{
-		{Name: string(plates.Good), Pass: true, Color: "#5b8c5a", Key: "1"},
-		{Name: string(plates.Scratch), Color: "#c0392b", Key: "2"},
-		{Name: string(plates.Dent), Color: "#8e44ad", Key: "3"},
-		{Name: string(plates.Stain), Color: "#b9770e", Key: "4"},
-		{Name: string(plates.MissingHole), Color: "#1f618d", Key: "5"},
-		{Name: string(plates.Burr), Color: "#117a65", Key: "6"},
+		{Name: className(plates.Good), Pass: true, Color: "#5b8c5a", Key: "1"},
+		{Name: className(plates.Scratch), Color: "#c0392b", Key: "2"},
+		{Name: className(plates.Dent), Color: "#8e44ad", Key: "3"},
+		{Name: className(plates.Stain), Color: "#b9770e", Key: "4"},
+		{Name: className(plates.MissingHole), Color: "#1f618d", Key: "5"},
+		{Name: className(plates.Burr), Color: "#117a65", Key: "6"},
 	}
 }
+
+func className(k plates.Kind) string { return strings.ReplaceAll(string(k), "_", " ") }
 
 // Exists reports whether the data folder has a demonstration.
 func (l *Line) Exists(ctx context.Context) (bool, error) {
@@ -165,7 +168,7 @@ func (l *Line) run(ctx context.Context) error {
 // setUp makes the recipe and labels a few drawn parts of each kind but the last.
 func (l *Line) setUp(ctx context.Context) (storage.Recipe, error) {
 	r := storage.NewRecipe(recipeName, classes())
-	r.Demo = true
+	r.Demo, r.Size = true, 320 // burrs are small
 	r.Learn = storage.LearnRule{After: 1, QuietSeconds: 2}
 	r.Promote.Margin = 0.05
 	r, err := l.db.AddRecipe(ctx, by, r)
@@ -174,8 +177,8 @@ func (l *Line) setUp(ctx context.Context) (storage.Recipe, error) {
 	}
 	rng := rand.New(rand.NewPCG(1, 1))
 	for n := range perClass {
-		for _, c := range r.Classes[:len(r.Classes)-1] {
-			if err := l.addExample(ctx, r, rng, plates.Kind(c.Name), n); err != nil {
+		for _, kind := range known {
+			if err := l.addExample(ctx, r, rng, kind, n); err != nil {
 				return r, fmt.Errorf("draw the demonstration's examples: %w", err)
 			}
 		}
@@ -200,7 +203,7 @@ func (l *Line) addExample(ctx context.Context, r storage.Recipe, rng *rand.Rand,
 	if err != nil {
 		return err
 	}
-	_, _, err = l.db.Correct(ctx, storage.Correction{FrameID: f.ID, Class: string(kind), Person: by, Source: "import"})
+	_, _, err = l.db.Correct(ctx, storage.Correction{FrameID: f.ID, Class: className(kind), Person: by, Source: "import"})
 	return err
 }
 
@@ -289,15 +292,17 @@ func (l *Line) post(ctx context.Context, c *client.Client, since time.Time) erro
 	}
 }
 
+// known are the kinds that the first version has learned, the good one first.
+var known = []plates.Kind{plates.Good, plates.Scratch, plates.Dent, plates.Stain, plates.MissingHole}
+
 // pick chooses the next part: mostly good ones, and the unseen defect now and then.
 func pick(rng *rand.Rand, novel bool) plates.Kind {
 	p := rng.Float64()
 	if novel && p < 0.3 {
 		return plates.Burr
 	}
-	known := []plates.Kind{plates.Scratch, plates.Dent, plates.Stain, plates.MissingHole}
 	if p > 0.7 {
-		return known[rng.IntN(len(known))]
+		return known[1+rng.IntN(len(known)-1)]
 	}
 	return plates.Good
 }
