@@ -24,6 +24,10 @@ type Loupe struct {
 	Bench   Bench   `cmd:"" help:"Measure training and judging on labelled pictures."`
 	Station Station `cmd:"" help:"Post the pictures of a folder or a camera, as a station would."`
 	Worker  Worker  `cmd:"" help:"Judge frames for a server, here or on another machine."`
+	Import  Import  `cmd:"" help:"Bring labelled pictures into a recipe."`
+	Backup  Backup  `cmd:"" help:"Copy a data folder while it is in use."`
+	Restore Restore `cmd:"" help:"Make a data folder of a backup."`
+	Person  Person  `cmd:"" help:"List people, or give somebody a new password."`
 	Version Version `cmd:"" help:"Print the version of Loupe, Go and OpenCV."`
 }
 
