@@ -16,9 +16,6 @@ type Weights struct {
 	Sharpness  float32      // of the log-sum-exp pooling
 }
 
-// MaxExponent bounds what goes into Exp, so that no picture overflows float32.
-const MaxExponent = 80
-
 // WriteExtractor writes the backbone with the taps and the pooled features as outputs.
 func WriteExtractor(backbone []byte, size int) ([]byte, error) {
 	m, g, err := load(backbone, size)
@@ -51,11 +48,7 @@ func WriteVersion(backbone []byte, size int, w Weights, classes []string) ([]byt
 	}
 	g.pooled()
 	g.local(w, k)
-	sharp := g.node("Mul", "local_sharp", []string{Heat, g.constant("sharpness", []float32{w.Sharpness})})
-	bounded := g.node("Clip", "local_bounded", []string{sharp}, float("min", -MaxExponent), float("max", MaxExponent))
-	mean := g.node("GlobalAveragePool", "local_mean", []string{g.node("Exp", "local_exp", []string{bounded})})
-	blunt := g.node("Mul", "local_blunt", []string{g.node("Log", "local_log", []string{mean}), g.constant("bluntness", []float32{1 / w.Sharpness})})
-	local := g.node("Flatten", "local_logits", []string{blunt}, integer("axis", 1))
+	local := g.logMeanExp(w.Sharpness, k, int64(size)/8)
 	pooled := g.node("Gemm", "pooled_logits", []string{Pooled, g.constant("pooled_weight", w.Pooled, k, PooledLen), g.constant("pooled_bias", w.PooledBias, k)},
 		float("alpha", 1), float("beta", 1), integer("transB", 1))
 	g.node("Softmax", Probabilities, []string{g.node("Add", "logits", []string{local, pooled})}, integer("axis", 1))
@@ -108,6 +101,25 @@ func (g graph) local(w Weights, k int64) {
 		maps = append(maps, m)
 	}
 	g.node("Add", Heat, []string{g.node("Add", "local_sum", []string{maps[0], maps[1]}), maps[2]})
+}
+
+// logMeanExp adds the log-sum-exp pooling of the heat map: log(mean(exp(s·x)))/s,
+// from the largest down, so that no picture overflows float32. A transposed
+// convolution with ones lays the largest under every place, as OpenCV 4.6 does
+// not broadcast one input onto another.
+func (g graph) logMeanExp(sharpness float32, k, side int64) string {
+	ones := make([]float32, k*side*side)
+	for i := range ones {
+		ones[i] = 1
+	}
+	top := g.node("GlobalMaxPool", "local_top", []string{Heat})
+	ground := g.node("ConvTranspose", "local_ground", []string{top, g.constant("local_ones", ones, k, 1, side, side)},
+		ints("dilations", 1, 1), integer("group", k), ints("kernel_shape", side, side), ints("pads", 0, 0, 0, 0), ints("strides", 1, 1))
+	below := g.node("Sub", "local_below", []string{Heat, ground})
+	sharp := g.node("Mul", "local_sharp", []string{below, g.constant("sharpness", []float32{sharpness})})
+	mean := g.node("GlobalAveragePool", "local_mean", []string{g.node("Exp", "local_exp", []string{sharp})})
+	blunt := g.node("Mul", "local_blunt", []string{g.node("Log", "local_log", []string{mean}), g.constant("bluntness", []float32{1 / sharpness})})
+	return g.node("Flatten", "local_logits", []string{g.node("Add", "local_pooled", []string{top, blunt})}, integer("axis", 1))
 }
 
 // upsample adds a transposed convolution of one fixed bilinear kernel a channel.
