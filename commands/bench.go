@@ -1,11 +1,9 @@
 package commands
 
 import (
-	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -13,17 +11,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"time"
-
-	"github.com/schollz/progressbar/v3"
-
-	"loupe/models"
-	"loupe/models/evaluation"
-	"loupe/models/features"
-	"loupe/models/head"
-	"loupe/models/onnx"
-	"loupe/vision"
-	"loupe/vision/opencv"
 )
 
 // Bench measures training and judging on labelled pictures.
@@ -33,7 +20,12 @@ type Bench struct {
 	Size     int      `help:"Side of the network's input, a multiple of 32 from 224 to 896." default:"224"`
 	Seed     uint64   `help:"Seed of the training." default:"1"`
 	Pass     []string `help:"Classes that pass; without it those named good, ok or pass."`
-	Threads  int      `help:"Threads of OpenCV; 0 means one a core." default:"0"`
+	Threads  int      `help:"Threads of OpenCV; 0 means one a core, or with --http one a worker." default:"0"`
+
+	HTTP    bool `help:"Instead measure a whole server: train, then post the test half over 8 connections." name:"http"`
+	Workers int  `help:"With --http: vision workers." default:"2"`
+	Frames  int  `help:"With --http: post at least so many frames, the test half over and over." placeholder:"N"`
+	Learn   bool `help:"With --http: also time ten corrections until the new champion judges."`
 }
 
 // Help teaches the command.
@@ -44,6 +36,8 @@ version is, then prints one JSON object on standard output.
 Examples:
   loupe bench --data parts.csv                  all training pictures
   loupe bench --data parts.csv --per-class 10   ten pictures a class
+  loupe bench --data parts.csv --http --frames 10000   frames a second and memory of a whole server
+  loupe bench --data parts.csv --http --learn   from a correction to the new champion
 
 The CSV looks like this:
   path,class,split
@@ -58,38 +52,15 @@ type picture struct {
 	test  bool
 }
 
-// benchResult is what bench prints. Times are milliseconds unless named otherwise.
-type benchResult struct {
-	Images       int                      `json:"images"`
-	Train        int                      `json:"train"`
-	Test         int                      `json:"test"`
-	Classes      []string                 `json:"classes"`
-	Size         int                      `json:"size"`
-	Seed         uint64                   `json:"seed"`
-	TrainS       float64                  `json:"train_s"`
-	Accuracy     float64                  `json:"accuracy"`
-	Balanced     float64                  `json:"balanced_accuracy"`
-	MacroF1      float64                  `json:"macro_f1"`
-	AUROC        *float64                 `json:"auroc,omitempty"`
-	PerClass     []evaluation.ClassReport `json:"per_class"`
-	Confusion    [][]int                  `json:"confusion"`
-	FeaturesMS   quantiles                `json:"features_ms"`
-	InferMS      quantiles                `json:"infer_ms"`
-	RawForwardMS quantiles                `json:"raw_forward_ms"`
-	InferOverRaw float64                  `json:"infer_over_raw"`
-}
-
-type quantiles struct {
-	P50 float64 `json:"p50"`
-	P95 float64 `json:"p95"`
-}
-
-func quantilesOf(ms []float64) quantiles {
-	if len(ms) == 0 {
-		return quantiles{}
+// Validate refuses settings that cannot work.
+func (b *Bench) Validate() error {
+	switch {
+	case b.Size < 224 || b.Size > 896 || b.Size%32 != 0:
+		return usage("--size must be a multiple of 32 from 224 to 896")
+	case b.PerClass < 0 || b.Threads < 0 || b.Frames < 0 || b.Workers < 1:
+		return usage("--per-class, --threads and --frames take 0 or more, --workers 1 or more")
 	}
-	slices.Sort(ms)
-	return quantiles{ms[len(ms)/2], ms[len(ms)*95/100]}
+	return nil
 }
 
 // Run measures.
@@ -99,7 +70,11 @@ func (b *Bench) Run() error {
 		return err
 	}
 	var result any
-	result, err = b.inProcess(pictures, classes)
+	if b.HTTP {
+		result, err = b.server(pictures, classes)
+	} else {
+		result, err = b.inProcess(pictures, classes)
+	}
 	if err != nil {
 		return err
 	}
@@ -181,187 +156,4 @@ func (b *Bench) passes(class string) bool {
 		return slices.Contains(b.Pass, class)
 	}
 	return slices.Contains([]string{"good", "ok", "pass"}, strings.ToLower(class))
-}
-
-// cached is a head.Source over a feature cache.
-type cached struct {
-	store    *features.Store
-	pictures []picture
-	classes  []string
-}
-
-func (c cached) Len() int        { return len(c.pictures) }
-func (c cached) Class(i int) int { return slices.Index(c.classes, c.pictures[i].class) }
-func (c cached) Read(i int, f *head.Features) error {
-	return c.store.Read(int64(i), f)
-}
-
-func (b *Bench) inProcess(pictures []picture, classes []string) (*benchResult, error) {
-	opencv.SetThreads(b.Threads)
-	train, test := choose(pictures, b.PerClass, b.Seed)
-	r := &benchResult{Images: len(pictures), Train: len(train), Test: len(test), Classes: classes, Size: b.Size, Seed: b.Seed}
-	folder, err := os.MkdirTemp("", "loupe-bench-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(folder)
-	store, err := features.Open(folder, b.Size)
-	if err != nil {
-		return nil, err
-	}
-	defer store.Close()
-	if r.FeaturesMS, err = b.extract(store, train); err != nil {
-		return nil, err
-	}
-	o := head.Defaults()
-	o.Seed = b.Seed
-	bar := progressbar.Default(int64(o.Epochs), "training")
-	began := time.Now()
-	h, err := head.Fit(context.Background(), cached{store, train, classes}, classes, b.Size, o, func(p head.Progress) error { return bar.Set(p.Epoch) })
-	if err != nil {
-		return nil, err
-	}
-	r.TrainS = time.Since(began).Seconds()
-	return r, b.judge(r, h, test)
-}
-
-// extract fills the cache with the features of the pictures and says what one costs.
-func (b *Bench) extract(store *features.Store, pictures []picture) (quantiles, error) {
-	backbone, err := models.Backbone()
-	if err != nil {
-		return quantiles{}, err
-	}
-	file, err := onnx.WriteExtractor(backbone, b.Size)
-	if err != nil {
-		return quantiles{}, usage("%v", err)
-	}
-	engine, err := opencv.OpenExtractor(file)
-	if err != nil {
-		return quantiles{}, err
-	}
-	defer engine.Close()
-	bar := progressbar.Default(int64(len(pictures)), "features")
-	var ms []float64
-	for i, p := range pictures {
-		data, header, err := readPicture(p.path)
-		if err != nil {
-			return quantiles{}, err
-		}
-		began := time.Now()
-		f, err := extract(engine, data, vision.Preparation{Size: b.Size, Orientation: header.Orientation})
-		if err != nil {
-			return quantiles{}, fmt.Errorf("%s: %w", p.path, err)
-		}
-		ms = append(ms, since(began))
-		if err := store.Put(int64(i), f); err != nil {
-			return quantiles{}, err
-		}
-		_ = bar.Add(1)
-	}
-	return quantilesOf(ms), nil
-}
-
-func extract(engine *opencv.Engine, data []byte, prep vision.Preparation) (head.Features, error) {
-	p, err := opencv.Decode(data, prep.Orientation)
-	if err != nil {
-		return head.Features{}, err
-	}
-	defer p.Close()
-	f, err := engine.Extract(p, prep)
-	if err != nil {
-		return head.Features{}, err
-	}
-	return head.FromTaps(f.Stride8, f.Stride16, f.Stride32, f.Pooled), nil
-}
-
-func readPicture(path string) ([]byte, vision.Picture, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, vision.Picture{}, usage("%v", err)
-	}
-	header, err := vision.DefaultGate.Check(data)
-	if err != nil {
-		return nil, header, usage("%s: %v", path, err)
-	}
-	return data, header, nil
-}
-
-func since(t time.Time) float64 { return float64(time.Since(t).Microseconds()) / 1000 }
-
-// judge judges the test half by the version's file in OpenCV, and in the same
-// run times the bare backbone on the same inputs.
-func (b *Bench) judge(r *benchResult, h *head.Head, test []picture) error {
-	backbone, err := models.Backbone()
-	if err != nil {
-		return err
-	}
-	file, err := onnx.WriteVersion(backbone, b.Size, h.Weights(), r.Classes)
-	if err != nil {
-		return err
-	}
-	engine, err := opencv.OpenVersion(file, r.Classes)
-	if err != nil {
-		return err
-	}
-	defer engine.Close()
-	raw, err := opencv.OpenBackbone(backbone)
-	if err != nil {
-		return err
-	}
-	defer raw.Close()
-	if err := errors.Join(engine.Warm(b.Size), raw.Warm(b.Size)); err != nil {
-		return err
-	}
-	var classes []vision.Class
-	for _, c := range r.Classes {
-		classes = append(classes, vision.Class{Name: c, Pass: b.passes(c)})
-	}
-	bar := progressbar.Default(int64(len(test)), "judging")
-	var infer, forward []float64
-	var samples []evaluation.Sample
-	for _, p := range test {
-		data, header, err := readPicture(p.path)
-		if err != nil {
-			return err
-		}
-		prep := vision.Preparation{Size: b.Size, Orientation: header.Orientation}
-		began := time.Now()
-		picture, err := opencv.Decode(data, prep.Orientation)
-		if err != nil {
-			return fmt.Errorf("%s: %w", p.path, err)
-		}
-		j, err := engine.Judge(picture, prep, classes, vision.DefaultThresholds)
-		infer = append(infer, since(began))
-		if err == nil {
-			var took time.Duration
-			took, err = raw.Time(picture, prep)
-			forward = append(forward, float64(took.Microseconds())/1000)
-		}
-		picture.Close()
-		if err != nil {
-			return fmt.Errorf("%s: %w", p.path, err)
-		}
-		samples = append(samples, sample(p.class, b.passes(p.class), classes, j))
-		_ = bar.Add(1)
-	}
-	r.InferMS, r.RawForwardMS = quantilesOf(infer), quantilesOf(forward)
-	if r.RawForwardMS.P50 > 0 {
-		r.InferOverRaw = r.InferMS.P50 / r.RawForwardMS.P50
-	}
-	report := evaluation.Evaluate(r.Classes, samples)
-	r.Accuracy, r.Balanced, r.MacroF1, r.AUROC = report.Accuracy.Value, report.BalancedAccuracy.Value, report.MacroF1, report.AUROC
-	r.PerClass, r.Confusion = report.PerClass, report.Confusion
-	return nil
-}
-
-func sample(truth string, pass bool, classes []vision.Class, j vision.Judgement) evaluation.Sample {
-	s := evaluation.Sample{Truth: truth, Predicted: j.Class, Pass: pass, PassedOK: j.Verdict == vision.OK, Unsure: j.Verdict == vision.Unsure}
-	for _, p := range j.Probabilities {
-		for _, c := range classes {
-			if c.Name == p.Class && !c.Pass {
-				s.Fail += p.P
-			}
-		}
-	}
-	return s
 }

@@ -20,15 +20,16 @@ type Loupe struct {
 	LogJSON  bool       `help:"Write logs as JSON, one object a line." env:"LOUPE_LOG_JSON"`
 	LogLevel slog.Level `help:"Least level to log: debug, info, warn or error." default:"info" env:"LOUPE_LOG_LEVEL" placeholder:"LEVEL"`
 
-	Serve   Serve   `cmd:"" help:"Run the server with its workers."`
-	Bench   Bench   `cmd:"" help:"Measure training and judging on labelled pictures."`
-	Station Station `cmd:"" help:"Post the pictures of a folder or a camera, as a station would."`
-	Worker  Worker  `cmd:"" help:"Judge frames for a server, here or on another machine."`
-	Import  Import  `cmd:"" help:"Bring labelled pictures into a recipe."`
-	Backup  Backup  `cmd:"" help:"Copy a data folder while it is in use."`
-	Restore Restore `cmd:"" help:"Make a data folder of a backup."`
-	Person  Person  `cmd:"" help:"List people, or give somebody a new password."`
-	Version Version `cmd:"" help:"Print the version of Loupe, Go and OpenCV."`
+	Serve      Serve      `cmd:"" help:"Run the server with its workers."`
+	Bench      Bench      `cmd:"" help:"Measure training and judging on labelled pictures."`
+	Station    Station    `cmd:"" help:"Post the pictures of a folder or a camera, as a station would."`
+	Worker     Worker     `cmd:"" help:"Judge frames for a server, here or on another machine."`
+	Import     Import     `cmd:"" help:"Bring labelled pictures into a recipe."`
+	Backup     Backup     `cmd:"" help:"Copy a data folder while it is in use."`
+	Restore    Restore    `cmd:"" help:"Make a data folder of a backup."`
+	RawForward RawForward `cmd:"" hidden:""`
+	Person     Person     `cmd:"" help:"List people, or give somebody a new password."`
+	Version    Version    `cmd:"" help:"Print the version of Loupe, Go and OpenCV."`
 }
 
 const description = `Loupe judges pictures of parts: stations send frames, a model judges each one, people correct it, and it learns from them within seconds.
