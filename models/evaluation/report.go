@@ -57,9 +57,10 @@ type Report struct {
 // bootstraps is how many resamples an interval without a closed form rests on.
 const bootstraps = 500
 
-// Evaluate reports on samples. classes gives the order of the confusion matrix
-// and must hold every truth and prediction.
+// Evaluate reports on samples. classes gives the order of the confusion matrix;
+// a truth or prediction that it lacks comes after it as a class of its own.
 func Evaluate(classes []string, samples []Sample) Report {
+	classes = complete(classes, samples)
 	r := Report{N: len(samples), Classes: classes, Confusion: confusion(classes, samples)}
 	right := 0
 	var escapes, bad, rejects, good, unsure int
@@ -89,7 +90,7 @@ func Evaluate(classes []string, samples []Sample) Report {
 	}
 	r.BalancedAccuracy.Value, r.MacroF1 = balanced(r.Confusion)
 	r.AUROC = AUROC(samples)
-	f1 := r.bootstrap(samples)
+	f1 := r.bootstrap()
 	for c, name := range classes {
 		row, column := sums(r.Confusion, c)
 		hit := r.Confusion[c][c]
@@ -99,6 +100,18 @@ func Evaluate(classes []string, samples []Sample) Report {
 		}
 	}
 	return r
+}
+
+func complete(classes []string, samples []Sample) []string {
+	all := slices.Clone(classes)
+	for _, s := range samples {
+		for _, c := range []string{s.Truth, s.Predicted} {
+			if !slices.Contains(all, c) {
+				all = append(all, c)
+			}
+		}
+	}
+	return all
 }
 
 func confusion(classes []string, samples []Sample) [][]int {
@@ -142,35 +155,40 @@ func balanced(m [][]int) (accuracy, f1 float64) {
 }
 
 // bootstrap fills the interval of the balanced accuracy and gives those of F1,
-// by resampling the frames within each class with a fixed seed.
-func (r *Report) bootstrap(samples []Sample) []Interval {
-	byClass := map[string][]Sample{}
-	for _, s := range samples {
-		byClass[s.Truth] = append(byClass[s.Truth], s)
-	}
+// by resampling the frames within each class with a fixed seed (Efron 1979).
+func (r *Report) bootstrap() []Interval {
+	k := len(r.Classes)
 	rng := rand.New(rand.NewPCG(1, 2))
-	draws := make([][]float64, len(r.Classes)+1)
-	resample := make([]Sample, 0, len(samples))
-	for range bootstraps {
-		resample = resample[:0]
-		for _, c := range r.Classes {
-			for range byClass[c] {
-				resample = append(resample, byClass[c][rng.IntN(len(byClass[c]))])
+	predictions := make([][]int, k) // of the frames of each class
+	resample := make([][]int, k)
+	for truth, row := range r.Confusion {
+		resample[truth] = make([]int, k)
+		for predicted, n := range row {
+			for range n {
+				predictions[truth] = append(predictions[truth], predicted)
 			}
 		}
-		m := confusion(r.Classes, resample)
-		b, _ := balanced(m)
-		draws[len(r.Classes)] = append(draws[len(r.Classes)], b)
-		for c := range r.Classes {
-			draws[c] = append(draws[c], f1(m, c))
+	}
+	draws := make([][]float64, k+1)
+	for range bootstraps {
+		for truth, of := range predictions {
+			clear(resample[truth])
+			for range of {
+				resample[truth][of[rng.IntN(len(of))]]++
+			}
+		}
+		b, _ := balanced(resample)
+		draws[k] = append(draws[k], b)
+		for c := range k {
+			draws[c] = append(draws[c], f1(resample, c))
 		}
 	}
-	intervals := make([]Interval, len(r.Classes))
-	for c := range r.Classes {
+	intervals := make([]Interval, k)
+	for c := range k {
 		row, _ := sums(r.Confusion, c)
 		intervals[c] = percentiles(f1(r.Confusion, c), draws[c], row)
 	}
-	r.BalancedAccuracy = percentiles(r.BalancedAccuracy.Value, draws[len(r.Classes)], len(samples))
+	r.BalancedAccuracy = percentiles(r.BalancedAccuracy.Value, draws[k], r.N)
 	return intervals
 }
 
