@@ -108,12 +108,13 @@ func readPictures(path string) ([]picture, []string, error) {
 		if row[2] != "train" && row[2] != "test" {
 			return nil, nil, usage("%s: the split of %s must be train or test, not %q", path, row[0], row[2])
 		}
-		if s, ok := side[row[0]]; ok && s != row[2] {
+		file := filepath.Join(filepath.Dir(path), row[0])
+		if s, ok := side[file]; ok && s != row[2] {
 			return nil, nil, usage("%s: %s is in both halves of the split", path, row[0])
 		}
-		side[row[0]] = row[2]
+		side[file] = row[2]
 		seen[row[1]] = true
-		all = append(all, picture{filepath.Join(filepath.Dir(path), row[0]), row[1], row[2] == "test"})
+		all = append(all, picture{file, row[1], row[2] == "test"})
 	}
 	classes := make([]string, 0, len(seen))
 	for c := range seen {

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -24,6 +25,7 @@ type benchResult struct {
 	Images       int                      `json:"images"`
 	Train        int                      `json:"train"`
 	Test         int                      `json:"test"`
+	Leaked       int                      `json:"leaked"` // test pictures that are, byte for byte, training pictures too
 	Classes      []string                 `json:"classes"`
 	Size         int                      `json:"size"`
 	Seed         uint64                   `json:"seed"`
@@ -80,7 +82,8 @@ func (b *Bench) inProcess(pictures []picture, classes []string) (*benchResult, e
 		return nil, err
 	}
 	defer store.Close()
-	if r.FeaturesMS, err = b.extract(store, train); err != nil {
+	trained := map[[sha256.Size]byte]bool{}
+	if r.FeaturesMS, err = b.extract(store, train, trained); err != nil {
 		return nil, err
 	}
 	o := head.Defaults()
@@ -92,11 +95,12 @@ func (b *Bench) inProcess(pictures []picture, classes []string) (*benchResult, e
 		return nil, err
 	}
 	r.TrainS = time.Since(began).Seconds()
-	return r, b.judge(r, h, test)
+	return r, b.judge(r, h, test, trained)
 }
 
-// extract fills the cache with the features of the pictures and says what one costs.
-func (b *Bench) extract(store *features.Store, pictures []picture) (quantiles, error) {
+// extract fills the cache with the features of the pictures and says what one
+// costs. It notes the digests of their files in trained.
+func (b *Bench) extract(store *features.Store, pictures []picture, trained map[[sha256.Size]byte]bool) (quantiles, error) {
 	backbone, err := models.Backbone()
 	if err != nil {
 		return quantiles{}, err
@@ -117,6 +121,7 @@ func (b *Bench) extract(store *features.Store, pictures []picture) (quantiles, e
 		if err != nil {
 			return quantiles{}, err
 		}
+		trained[sha256.Sum256(data)] = true
 		began := time.Now()
 		f, err := extract(engine, data, vision.Preparation{Size: b.Size, Orientation: header.Orientation})
 		if err != nil {
@@ -160,7 +165,7 @@ func since(t time.Time) float64 { return float64(time.Since(t).Microseconds()) /
 
 // judge judges the test half by the version's file in OpenCV, and in the same
 // run times the bare backbone on the same inputs.
-func (b *Bench) judge(r *benchResult, h *head.Head, test []picture) error {
+func (b *Bench) judge(r *benchResult, h *head.Head, test []picture, trained map[[sha256.Size]byte]bool) error {
 	backbone, err := models.Backbone()
 	if err != nil {
 		return err
@@ -193,6 +198,9 @@ func (b *Bench) judge(r *benchResult, h *head.Head, test []picture) error {
 		data, header, err := readPicture(p.path)
 		if err != nil {
 			return err
+		}
+		if trained[sha256.Sum256(data)] {
+			r.Leaked++
 		}
 		prep := vision.Preparation{Size: b.Size, Orientation: header.Orientation}
 		began := time.Now()
