@@ -9,49 +9,78 @@ import (
 
 // attempts slows down guessing of passwords, by name and by address.
 type attempts struct {
-	now func() time.Time
-	mu  sync.Mutex
-	by  map[string]*rate.Limiter
+	now       func() time.Time
+	mu        sync.Mutex
+	names     limiters
+	addresses limiters
 }
 
 const (
 	attemptsAtOnce = 6                // wrong passwords before there is a wait
 	attemptPause   = 15 * time.Second // for each further one
-	attemptsKnown  = 20000            // names and addresses remembered
+	attemptsKnown  = 20000            // names, and addresses, remembered
+	longestName    = 60               // bytes of a name that tell it apart
 )
 
 func newAttempts(now func() time.Time) *attempts {
-	return &attempts{now: now, by: map[string]*rate.Limiter{}}
+	// An address may try more often than a name, for a whole plant may share one.
+	return &attempts{now: now, names: limiters{attemptsAtOnce, map[string]*rate.Limiter{}}, addresses: limiters{5 * attemptsAtOnce, map[string]*rate.Limiter{}}}
 }
 
-// take notes an attempt under each key; it says how long to wait where there
-// were too many. An address may try more often than a name, for a whole plant
-// may share one.
+// take notes an attempt; it says how long to wait where there were too many.
 func (a *attempts) take(name, address string) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.by) > attemptsKnown {
-		clear(a.by)
+	// An address that must wait adds no names: it could push the others out.
+	if wait := a.addresses.take(address, a.now()); wait > 0 {
+		return wait
 	}
-	var wait time.Duration
-	for key, burst := range map[string]int{"name " + name: attemptsAtOnce, "address " + address: 5 * attemptsAtOnce} {
-		l := a.by[key]
-		if l == nil {
-			l = rate.NewLimiter(rate.Every(attemptPause), burst)
-			a.by[key] = l
-		}
-		r := l.ReserveN(a.now(), 1)
-		if d := r.DelayFrom(a.now()); d > 0 {
-			r.CancelAt(a.now())
-			wait = max(wait, d)
-		}
-	}
-	return wait
+	return a.names.take(name[:min(len(name), longestName)], a.now())
 }
 
 // forgive forgets the attempts of a name that has signed in.
 func (a *attempts) forgive(name string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.by, "name "+name)
+	delete(a.names.by, name[:min(len(name), longestName)])
+}
+
+// limiters hold one limit a key, for a bounded number of keys.
+type limiters struct {
+	burst int
+	by    map[string]*rate.Limiter
+}
+
+func (l limiters) take(key string, now time.Time) time.Duration {
+	one := l.by[key]
+	if one == nil {
+		l.makeRoom(now)
+		one = rate.NewLimiter(rate.Every(attemptPause), l.burst)
+		l.by[key] = one
+	}
+	r := one.ReserveN(now, 1)
+	wait := r.DelayFrom(now)
+	if wait > 0 {
+		r.CancelAt(now)
+	}
+	return wait
+}
+
+// makeRoom forgets the keys that have no attempt left to hold against them, and
+// where that is not enough some others.
+func (l limiters) makeRoom(now time.Time) {
+	if len(l.by) < attemptsKnown {
+		return
+	}
+	for key, one := range l.by {
+		if one.TokensAt(now) >= float64(l.burst) {
+			delete(l.by, key)
+		}
+	}
+	for key := range l.by {
+		if len(l.by) < attemptsKnown {
+			return
+		}
+		delete(l.by, key)
+	}
 }

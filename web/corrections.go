@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -41,9 +40,12 @@ func (w *Server) postCorrection(c echo.Context) error {
 		Note  string  `json:"note"`
 		Seen  *int64  `json:"seen"`
 	}
-	body := http.MaxBytesReader(c.Response(), c.Request().Body, maxField)
-	if err := json.NewDecoder(body).Decode(&q); err != nil || q.Class == nil {
-		return refuse(http.StatusUnprocessableEntity, "class", `send a JSON object such as {"class": "scratch", "note": ""}; class "" takes the label back`)
+	const example = `{"class": "scratch", "note": ""}`
+	if err := readJSON(c, &q, example); err != nil {
+		return err
+	}
+	if q.Class == nil {
+		return refuse(http.StatusUnprocessableEntity, "class", "send a JSON object such as "+example+`; class "" takes the label back`)
 	}
 	p, _ := person(c)
 	stored, overtaken, err := w.correct(c.Request().Context(), p, storage.Correction{FrameID: id, Class: *q.Class, Note: q.Note, Source: "api", Seen: q.Seen})

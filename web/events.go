@@ -38,6 +38,9 @@ func (w *Server) apiEvents(c echo.Context) error {
 		case <-w.hub.closed:
 			return nil
 		case <-tick.C:
+			if stays, err := w.stillSignedIn(c); err != nil || !stays {
+				return err
+			}
 			err = send("tick", map[string]int64{"at": w.DB.Now().UnixMilli()})
 		case e := <-s.events:
 			var data any
@@ -63,6 +66,22 @@ func (w *Server) eventJSON(ctx context.Context, e storage.Event) (any, error) {
 		return correctionAnswer{ID: c.ID, FrameID: c.FrameID, Class: c.Class, Note: c.Note, Person: c.Person}, nil
 	case e.Job != nil:
 		return jobJSON(*e.Job), nil
+	case e.Kind == workersChanged:
+		return map[string]any{"workers": w.workersJSON()}, nil
 	}
 	return map[string]int64{"id": e.ID, "recipe_id": e.RecipeID, "station_id": e.StationID}, nil
+}
+
+type workerAnswer struct {
+	Name    string `json:"name"`
+	Host    string `json:"host"`
+	Refused string `json:"refused,omitempty"` // why it gets no frames
+}
+
+func (w *Server) workersJSON() []workerAnswer {
+	all := []workerAnswer{}
+	for _, one := range w.Crew.Workers() {
+		all = append(all, workerAnswer{one.Name, one.Host, one.Refused})
+	}
+	return all
 }

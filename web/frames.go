@@ -21,6 +21,7 @@ const (
 	maxWait      = 30 * time.Second
 	maxField     = 64 << 10 // bytes of a form field other than the picture
 	maxFormExtra = 1 << 20  // bytes of a post beside the picture
+	longestText  = 200      // bytes of a serial, a lot, a key
 )
 
 // postFrame accepts a frame: the gate, the blob, the row, and only then the answer.
@@ -45,12 +46,14 @@ func (w *Server) postFrame(c echo.Context) error {
 	}
 	ctx := c.Request().Context()
 	if f.BlobKey, err = w.DB.Blobs.PutContent(ctx, "frames", data); err != nil {
+		w.metrics.refused(err)
 		return err
 	}
-	f.StationID, f.RecipeID, f.IdempotencyKey = st.ID, st.RecipeID, c.Request().Header.Get("Idempotency-Key")
+	f.StationID, f.RecipeID = st.ID, st.RecipeID
 	f.Format, f.Bytes, f.Width, f.Height, f.Orientation = picture.Format, int64(len(data)), picture.Width, picture.Height, picture.Orientation
 	f, added, err := w.DB.AddFrame(ctx, f)
 	if err != nil {
+		w.metrics.refused(err)
 		return err
 	}
 	w.views.DiskFull(false)
@@ -104,7 +107,10 @@ func waitOf(text string) (time.Duration, error) {
 
 // readFrame reads the multipart form as it streams in.
 func (w *Server) readFrame(c echo.Context) (storage.Frame, []byte, error) {
-	var f storage.Frame
+	f := storage.Frame{IdempotencyKey: c.Request().Header.Get("Idempotency-Key")}
+	if len(f.IdempotencyKey) > longestText {
+		return f, nil, refuse(http.StatusUnprocessableEntity, "idempotency_key", "the Idempotency-Key has more than 200 bytes")
+	}
 	req := c.Request()
 	req.Body = http.MaxBytesReader(c.Response(), req.Body, w.Gate.MaxBytes+maxFormExtra)
 	form, err := req.MultipartReader()
@@ -159,7 +165,7 @@ func readField(f *storage.Frame, part *multipart.Part) error {
 	}
 	switch name {
 	case "serial", "lot":
-		if len(text) > 200 {
+		if len(text) > longestText {
 			return refuse(http.StatusUnprocessableEntity, name, "the "+name+" has more than 200 bytes")
 		}
 		if name == "serial" {

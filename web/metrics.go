@@ -60,7 +60,7 @@ func (w *Server) waiting() storage.Totals {
 }
 
 func (m *metrics) handler() echo.HandlerFunc {
-	return echo.WrapHandler(promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	return echo.WrapHandler(promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{DisableCompression: true}))
 }
 
 func (m *metrics) refused(err error) { m.refusals.WithLabelValues(problemOf(err).Code).Inc() }
@@ -86,7 +86,9 @@ func (w *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Error(err)
 		}
 		took := time.Since(began)
-		w.metrics.requests.WithLabelValues(c.Request().Method, c.Path(), strconv.Itoa(c.Response().Status)).Observe(took.Seconds())
+		if c.Path() != "" && c.Response().Header().Get("Content-Type") != eventStream { // a stream is open for hours
+			w.metrics.requests.WithLabelValues(c.Request().Method, c.Path(), strconv.Itoa(c.Response().Status)).Observe(took.Seconds())
+		}
 		w.Log.Debug("request", "method", c.Request().Method, "path", c.Request().URL.Path, "status", c.Response().Status, "took", took,
 			"id", c.Response().Header().Get(echo.HeaderXRequestID))
 		return nil

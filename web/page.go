@@ -42,8 +42,10 @@ func (w *Server) page(c echo.Context, section ui.Section) (ui.Page, error) {
 		p.Theme = cookie.Value
 	}
 	who, ok := person(c)
+	if !ok || who.MustChange {
+		p.Events = "" // nothing may be shown live yet
+	}
 	if !ok {
-		p.Events = ""
 		return p, nil
 	}
 	p.Person = ui.Person{Name: who.Name, Role: string(who.Role), Known: true, May: ui.Rights{Train: who.Role.May(storage.QA), SetUp: who.Role.May(storage.Admin)}}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -25,7 +26,8 @@ type live struct {
 	line    string
 	recipe  int64
 	may     ui.Rights
-	banners []byte // as sent last
+	banners []byte               // as sent last
+	stays   func() (bool, error) // whether the reader is still signed in
 }
 
 // pageEvents streams what a page shows, as web/ui's EventsURL says.
@@ -39,8 +41,9 @@ func (w *Server) pageEvents(c echo.Context) error {
 	s := w.hub.join()
 	defer w.hub.leave(s)
 	l.sse = openSSE(c)
+	l.stays = func() (bool, error) { return w.stillSignedIn(c) }
 	err := l.run(s)
-	if l.ctx.Err() != nil {
+	if l.ctx.Err() != nil || errors.Is(err, errReaderLeft) {
 		return nil // the reader left
 	}
 	return err
@@ -62,7 +65,13 @@ func (l *live) run(s *stream) error {
 		case e := <-s.events:
 			err = l.on(e)
 		case <-tick.C:
-			err = l.tick()
+			var stays bool
+			if stays, err = l.stays(); err == nil && !stays {
+				return nil
+			}
+			if err == nil {
+				err = l.tick()
+			}
 		}
 		if err == nil && !l.hub.caughtUp(s) {
 			err = l.whole()

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"strconv"
 
@@ -52,24 +51,6 @@ func (w *Server) addStationForm(c echo.Context) error {
 		return err
 	}
 	return w.showStations(c, http.StatusCreated, st.Name, token)
-}
-
-// postStation makes a station for a program; the token is in the answer only.
-func (w *Server) postStation(c echo.Context) error {
-	var q struct {
-		Name     string `json:"name"`
-		Line     string `json:"line"`
-		RecipeID int64  `json:"recipe_id"`
-	}
-	if err := json.NewDecoder(http.MaxBytesReader(c.Response(), c.Request().Body, maxField)).Decode(&q); err != nil {
-		return refuse(http.StatusUnprocessableEntity, "station", `send a JSON object such as {"name": "press 4", "line": "A", "recipe_id": 1}`)
-	}
-	who, _ := person(c)
-	st, token, err := w.DB.AddStation(c.Request().Context(), who.Name, storage.Station{Name: q.Name, Line: q.Line, RecipeID: q.RecipeID})
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusCreated, map[string]any{"id": st.ID, "name": st.Name, "line": st.Line, "recipe_id": st.RecipeID, "token": token})
 }
 
 func (w *Server) stationOf(c echo.Context) (storage.Station, error) {

@@ -25,7 +25,10 @@ type problem struct {
 	Code     string `json:"code"` // stable, for programs
 
 	retryAfter string // seconds
+	logged     bool
 }
+
+const somethingWrong = "something went wrong here; the server's log says what"
 
 func (p *problem) Error() string { return p.Detail }
 
@@ -63,7 +66,7 @@ func problemOf(err error) *problem {
 			p.Detail = text
 		}
 	default:
-		p = &problem{Status: http.StatusInternalServerError, Code: "internal", Detail: "something went wrong here; the server's log says what"}
+		p = &problem{Status: http.StatusInternalServerError, Code: "internal", Detail: somethingWrong}
 	}
 	p.Type = "about:blank"
 	if p.Title = http.StatusText(p.Status); p.Title == "" {
@@ -103,8 +106,10 @@ func storedProblem(e *storage.Error) *problem {
 // toast for a fragment's request, a page for a person.
 func (w *Server) answerError(err error, c echo.Context) {
 	p := problemOf(err)
-	w.views.DiskFull(p.Status == http.StatusInsufficientStorage)
-	if p.Status >= 500 {
+	if p.Status == http.StatusInsufficientStorage {
+		w.views.DiskFull(true) // until a frame can be stored again
+	}
+	if p.Status >= 500 && !p.logged {
 		w.Log.Error("a request failed", "method", c.Request().Method, "path", c.Request().URL.Path, "status", p.Status, "error", err)
 	}
 	if c.Response().Committed {

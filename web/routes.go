@@ -21,7 +21,7 @@ func (w *Server) routes() {
 	e.POST(ui.PathPreferences, w.preferences)
 	e.POST(ui.PathSignOut, w.signOut)
 
-	operator := e.Group("", w.toSignIn, least(storage.Operator))
+	operator := guard(e.Group(""), w.toSignIn, least(storage.Operator))
 	operator.GET(ui.PathLine, w.linePage)
 	operator.GET(ui.PathFirst, w.firstPage)
 	operator.GET(ui.PathEvents, w.pageEvents)
@@ -45,7 +45,7 @@ func (w *Server) routes() {
 	operator.GET(ui.PathJobs, w.jobsPage)
 	operator.GET(ui.PathQuarantine, w.quarantinePage)
 
-	qa := e.Group("", w.toSignIn, least(storage.QA))
+	qa := guard(e.Group(""), w.toSignIn, least(storage.QA))
 	qa.POST("/recipes/:id/train", w.trainForm)
 	qa.POST("/recipes/:id/rollback", w.rollbackForm)
 	qa.POST("/versions/:id/promote", w.promoteForm)
@@ -57,10 +57,10 @@ func (w *Server) routes() {
 	qa.GET("/setup/recipes/:id", w.recipePage)
 	qa.GET(ui.PathStations, w.stationsPage)
 
-	w.adminRoutes(e.Group("", w.toSignIn, least(storage.Admin)))
+	w.adminRoutes(guard(e.Group(""), w.toSignIn, least(storage.Admin)))
 }
 
-func (w *Server) adminRoutes(admin *echo.Group) {
+func (w *Server) adminRoutes(admin guarded) {
 	admin.POST(ui.PathDemoStart, w.startDemo)
 	admin.POST(ui.PathDemoRemove, w.removeDemo)
 	admin.POST(ui.PathRecipes, w.addRecipe)
@@ -78,6 +78,20 @@ func (w *Server) adminRoutes(admin *echo.Group) {
 	admin.POST("/setup/people/:id", w.changePersonForm)
 }
 
+// guarded registers routes with the same middleware before each. (A group of
+// Echo with middleware would answer for unknown addresses as well.)
+type guarded struct {
+	group *echo.Group
+	by    []echo.MiddlewareFunc
+}
+
+func guard(g *echo.Group, by ...echo.MiddlewareFunc) guarded { return guarded{g, by} }
+
+func (g guarded) GET(path string, h echo.HandlerFunc)    { g.group.GET(path, h, g.by...) }
+func (g guarded) POST(path string, h echo.HandlerFunc)   { g.group.POST(path, h, g.by...) }
+func (g guarded) PATCH(path string, h echo.HandlerFunc)  { g.group.PATCH(path, h, g.by...) }
+func (g guarded) DELETE(path string, h echo.HandlerFunc) { g.group.DELETE(path, h, g.by...) }
+
 // apiRoutes are those of the OpenAPI document.
 func (w *Server) apiRoutes(api *echo.Group) {
 	api.POST("/frames", w.postFrame)
@@ -86,10 +100,12 @@ func (w *Server) apiRoutes(api *echo.Group) {
 	api.GET("/inspections", w.listInspections, w.personOrStation)
 	api.GET("/frames/:id", w.getFrame, w.personOrStation)
 
-	operator := api.Group("", least(storage.Operator))
+	operator := guard(api, least(storage.Operator))
 	operator.GET("/inspections/:id/heat", w.heat)
 	operator.GET("/frames/:id/image", w.frameImage)
+	operator.GET("/frames/:id/thumb", w.frameThumb)
 	operator.POST("/frames/:id/corrections", w.postCorrection)
+	operator.GET("/stations", w.listStations)
 	operator.GET("/recipes", w.listRecipes)
 	operator.GET("/recipes/:id", w.getRecipe)
 	operator.GET("/jobs/:id", w.getJob)
@@ -98,12 +114,18 @@ func (w *Server) apiRoutes(api *echo.Group) {
 	operator.GET("/versions/:id/report", w.versionReport)
 	operator.GET("/events", w.apiEvents)
 
-	qa := api.Group("", least(storage.QA))
+	qa := guard(api, least(storage.QA))
 	qa.POST("/recipes/:id/train", w.train)
 	qa.POST("/recipes/:id/rollback", w.rollback)
 	qa.POST("/versions/:id/promote", w.promote)
 	qa.DELETE("/jobs/:id", w.cancelJob)
 
-	admin := api.Group("", least(storage.Admin))
+	admin := guard(api, least(storage.Admin))
 	admin.POST("/stations", w.postStation)
+	admin.PATCH("/stations/:id", w.patchStation)
+	admin.POST("/stations/:id/token", w.postToken)
+	admin.DELETE("/stations/:id", w.deleteStation)
+	admin.GET("/people", w.listPeople)
+	admin.POST("/people", w.postPerson)
+	admin.PATCH("/people/:id", w.patchPerson)
 }

@@ -56,7 +56,8 @@ type Server struct {
 	hub      *hub
 	waiters  *waiters
 	metrics  *metrics
-	started  string // names this run of the server
+	hashing  chan struct{} // room for the passwords that are checked at once
+	started  string        // names this run of the server
 }
 
 // New makes a server; Serve lets it answer.
@@ -65,10 +66,11 @@ func New(s Settings) *Server {
 		s.Gate = vision.DefaultGate
 	}
 	w := &Server{
-		Settings: s, echo: echo.New(), attempts: newAttempts(s.DB.Now), hub: newHub(), waiters: newWaiters(),
+		Settings: s, echo: echo.New(), attempts: newAttempts(s.DB.Now), hub: newHub(), hashing: make(chan struct{}, hashesAtOnce),
 		views:   &views.Source{DB: s.DB, Learner: s.Learner, Similar: s.Similar, Workers: s.Crew.Workers, StartedAt: s.DB.Now()},
 		started: fmt.Sprint(s.DB.Now().UnixMilli()),
 	}
+	w.waiters = newWaiters(w.hub.closed)
 	w.metrics = newMetrics(w)
 	w.sessions = scs.New()
 	w.sessions.Store = s.DB.Sessions()
@@ -99,11 +101,15 @@ func (w *Server) configure() {
 	e := w.echo
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = w.answerError
+	e.IPExtractor = echo.ExtractIPDirect()
+	if w.Secure { // what a proxy on this machine says about its client is believed, nothing else
+		e.IPExtractor = echo.ExtractIPFromXFFHeader(echo.TrustLinkLocal(false), echo.TrustPrivateNet(false))
+	}
 	e.Use(middleware.RequestID(), w.observe, middleware.RecoverWithConfig(middleware.RecoverConfig{
 		DisablePrintStack: true,
 		LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
 			w.Log.Error("a request panicked", "path", c.Path(), "error", err, "stack", string(stack))
-			return errors.New("something went wrong here; the log says what")
+			return &problem{Status: http.StatusInternalServerError, Code: "internal", Detail: somethingWrong, logged: true}
 		},
 	}))
 	e.Use(middleware.SecureWithConfig(middleware.SecureConfig{
@@ -112,20 +118,25 @@ func (w *Server) configure() {
 	e.Use(middleware.GzipWithConfig(middleware.GzipConfig{Level: 3, MinLength: 1024, Skipper: func(c echo.Context) bool {
 		return !compressible(c.Request())
 	}}))
-	e.Use(echo.WrapMiddleware(http.NewCrossOriginProtection().Handler), w.session)
+	e.Use(limitBody, sameOrigin(), w.session)
 	e.GET(static.Prefix+"*", echo.WrapHandler(static.Handler()))
 }
 
 // Handler answers requests, for tests with a listener of their own.
 func (w *Server) Handler() http.Handler { return w.echo }
 
-// stopTime is how long requests under way may take when the server ends.
-const stopTime = 5 * time.Second
+const (
+	stopTime = 5 * time.Second // for requests under way when the server ends
+	// A client that sends or reads more slowly than this is cut off. Streams
+	// have limits of their own, for each event.
+	requestTime = 2 * time.Minute
+	answerTime  = 5 * time.Minute
+)
 
 // Serve answers on the listener until ctx ends.
 func (w *Server) Serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
-		Handler: w.echo, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: w.echo, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: requestTime, WriteTimeout: answerTime, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(w.Log.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan error, 1)

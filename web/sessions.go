@@ -11,20 +11,25 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alexedwards/argon2id"
+	"github.com/alexedwards/scs/v2"
 	"github.com/labstack/echo/v4"
 
 	"loupe/storage"
+	"loupe/web/ui"
 )
 
-// sessionLife is how long somebody stays signed in: a shift and its handover.
-const sessionLife = 14 * time.Hour
+const (
+	sessionLife = 14 * time.Hour   // how long somebody stays signed in: a shift and its handover
+	idleLife    = 2 * time.Hour    // without a request or an open page
+	usePeriod   = 10 * time.Minute // how exactly the last use is known: each note of it is a commit
+)
 
 // Keys of the session and of the request.
 const (
 	personKey  = "person"
 	epochKey   = "epoch"
 	csrfKey    = "csrf"
+	usedKey    = "used"
 	stationKey = "station"
 )
 
@@ -32,7 +37,7 @@ const (
 // answer begins.
 func (w *Server) session(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if strings.HasPrefix(c.Request().Header.Get("Authorization"), "Bearer ") || strings.HasPrefix(c.Path(), "/static/") {
+		if bearer(c.Request()) || strings.HasPrefix(c.Path(), "/static/") {
 			return next(c)
 		}
 		token := ""
@@ -45,15 +50,12 @@ func (w *Server) session(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		c.SetRequest(c.Request().WithContext(ctx))
 		c.Response().Before(func() { w.saveSession(c, ctx) })
-		if id := w.sessions.GetInt64(ctx, personKey); id != 0 {
-			p, err := w.DB.Person(ctx, id)
-			if err != nil && storage.CodeOf(err) != storage.NotFound {
-				return err
-			}
-			// A new password or a deactivation ends the sessions at once.
-			if err == nil && p.Active && w.sessions.GetString(ctx, epochKey) == epoch(p) {
-				c.Set(personKey, p)
-			}
+		p, ok, err := w.signedIn(ctx)
+		if err != nil {
+			return err
+		}
+		if ok {
+			c.Set(personKey, p)
 		}
 		if err := w.checkCSRF(c); err != nil {
 			return err
@@ -62,16 +64,56 @@ func (w *Server) session(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// signedIn gives the person of a session; false where it has none, was not used
+// for too long, or was ended by a new password or a deactivation.
+func (w *Server) signedIn(ctx context.Context) (storage.Person, bool, error) {
+	id := w.sessions.GetInt64(ctx, personKey)
+	unused := w.DB.Now().Sub(time.UnixMilli(w.sessions.GetInt64(ctx, usedKey)))
+	if id == 0 || unused > idleLife {
+		return storage.Person{}, false, nil
+	}
+	p, err := w.DB.Person(ctx, id)
+	if storage.CodeOf(err) == storage.NotFound {
+		return p, false, nil
+	}
+	if err != nil || !p.Active || w.sessions.GetString(ctx, epochKey) != epoch(p) {
+		return p, false, err
+	}
+	if unused > usePeriod {
+		w.sessions.Put(ctx, usedKey, w.DB.Now().UnixMilli())
+	}
+	return p, true, nil
+}
+
+// stillSignedIn looks at the session of an open stream anew. The stream counts
+// as use of it.
+func (w *Server) stillSignedIn(c echo.Context) (bool, error) {
+	cookie, err := c.Cookie(w.sessions.Cookie.Name)
+	if err != nil {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if ctx, err = w.sessions.Load(ctx, cookie.Value); err != nil {
+		return false, err
+	}
+	_, ok, err := w.signedIn(ctx)
+	if ok && w.sessions.Status(ctx) == scs.Modified {
+		_, _, err = w.sessions.Commit(ctx)
+	}
+	return ok, err
+}
+
 func (w *Server) saveSession(c echo.Context, ctx context.Context) {
 	switch w.sessions.Status(ctx) {
-	case 1: // modified
+	case scs.Modified:
 		token, expiry, err := w.sessions.Commit(ctx)
 		if err != nil {
 			w.Log.Error("cannot store a session", "error", err)
 			return
 		}
 		w.sessions.WriteSessionCookie(ctx, c.Response(), token, expiry)
-	case 2: // destroyed
+	case scs.Destroyed:
 		w.sessions.WriteSessionCookie(ctx, c.Response(), "", time.Time{})
 	}
 }
@@ -88,6 +130,9 @@ func (w *Server) checkCSRF(c echo.Context) error {
 	}
 	token := c.Request().Header.Get("X-CSRF-Token")
 	if token == "" {
+		if err := c.Request().ParseMultipartForm(maxForm); errors.As(err, new(*http.MaxBytesError)) {
+			return err
+		}
 		token = c.FormValue("csrf")
 	}
 	want := w.sessions.GetString(c.Request().Context(), csrfKey)
@@ -114,6 +159,7 @@ func (w *Server) signIn(ctx context.Context, p storage.Person) error {
 	}
 	w.sessions.Put(ctx, personKey, p.ID)
 	w.sessions.Put(ctx, epochKey, epoch(p))
+	w.sessions.Put(ctx, usedKey, w.DB.Now().UnixMilli())
 	w.sessions.Put(ctx, csrfKey, rand.Text())
 	return nil
 }
@@ -137,6 +183,8 @@ func least(role storage.Role) echo.MiddlewareFunc {
 			switch {
 			case !ok:
 				return refuse(http.StatusUnauthorized, "sign_in", "sign in first")
+			case p.MustChange && c.Path() != ui.PathAccount && c.Path() != ui.PathPassword:
+				return refuse(http.StatusForbidden, "must_change", "choose a password of your own first, under My account")
 			case !p.Role.May(role):
 				return refuse(http.StatusForbidden, "role", "this needs the role "+string(role)+"; yours is "+string(p.Role))
 			}
@@ -179,62 +227,4 @@ func (w *Server) personOrStation(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return next(c)
 	}
-}
-
-// PasswordLength is the least number of characters of a password.
-const PasswordLength = 10
-
-// HashPassword gives the argon2id hash of a password, in PHC string format.
-func HashPassword(password string) (string, error) {
-	if len([]rune(password)) < PasswordLength {
-		return "", refuse(http.StatusUnprocessableEntity, "password_short", "a password needs at least 10 characters")
-	}
-	if len(password) > 512 {
-		return "", refuse(http.StatusUnprocessableEntity, "password_long", "a password has at most 512 bytes")
-	}
-	return argon2id.CreateHash(password, argon2id.DefaultParams)
-}
-
-// NewPassword makes a password that is easy to copy by hand.
-func NewPassword() string {
-	text := strings.ToLower(rand.Text())
-	return text[0:5] + "-" + text[5:10] + "-" + text[10:15]
-}
-
-// FirstAdmin makes the person "admin" with a new password where nobody is there yet.
-func FirstAdmin(ctx context.Context, db *storage.DB) (name, password string, created bool, err error) {
-	people, err := db.People(ctx)
-	if err != nil || len(people) > 0 {
-		return "", "", false, err
-	}
-	password = NewPassword()
-	hash, err := HashPassword(password)
-	if err != nil {
-		return "", "", false, err
-	}
-	_, err = db.AddPerson(ctx, "first start", storage.Person{Name: "admin", Role: storage.Admin, PasswordHash: hash})
-	return "admin", password, err == nil, err
-}
-
-// nobody is compared with where a name is unknown, so that the time of the
-// answer does not say whether it is.
-const nobody = "$argon2id$v=19$m=65536,t=1,p=2$c29tZXNhbHRzb21lc2FsdA$YXV0aGVudGljYXRpb24tbmV2ZXItbWF0Y2hlcy0wMDE"
-
-var errWrongPassword = errors.New("wrong name or password")
-
-// authenticate checks a name and password.
-func (w *Server) authenticate(ctx context.Context, name, password string) (storage.Person, error) {
-	p, err := w.DB.PersonByName(ctx, name)
-	hash := p.PasswordHash
-	switch {
-	case storage.CodeOf(err) == storage.NotFound || err == nil && !p.Active:
-		hash = nobody
-	case err != nil:
-		return p, err
-	}
-	match, err := argon2id.ComparePasswordAndHash(password, hash)
-	if err != nil || !match || hash == nobody {
-		return p, errWrongPassword
-	}
-	return p, nil
 }

@@ -2,12 +2,18 @@ package web
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
 )
+
+const eventStream = "text/event-stream"
+
+// errReaderLeft says that a stream's reader is gone or too slow.
+var errReaderLeft = errors.New("the reader left")
 
 // tickPeriod is how often a stream shows that it lives.
 const tickPeriod = 4 * time.Second
@@ -20,11 +26,13 @@ type sse struct {
 
 func openSSE(c echo.Context) *sse {
 	h := c.Response().Header()
-	h.Set("Content-Type", "text/event-stream")
+	h.Set("Content-Type", eventStream)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
+	flush := http.NewResponseController(c.Response())
+	_ = flush.SetReadDeadline(time.Time{}) // the connection's own limit would end the stream
 	c.Response().WriteHeader(http.StatusOK)
-	return &sse{c.Response(), http.NewResponseController(c.Response())}
+	return &sse{c.Response(), flush}
 }
 
 // writeTime is how long a reader may take to accept an event.
@@ -41,8 +49,12 @@ func (s *sse) send(event string, data []byte) error {
 	}
 	b.WriteByte('\n')
 	_ = s.flush.SetWriteDeadline(time.Now().Add(writeTime))
-	if _, err := s.out.Write(b.Bytes()); err != nil {
-		return err
+	_, err := s.out.Write(b.Bytes())
+	if err == nil {
+		err = s.flush.Flush()
 	}
-	return s.flush.Flush()
+	if err != nil {
+		return fmt.Errorf("%w: %w", errReaderLeft, err)
+	}
+	return nil
 }

@@ -138,7 +138,13 @@ func (w *Server) promoteVersion(c echo.Context, reason string) (storage.Version,
 }
 
 func (w *Server) promote(c echo.Context) error {
-	v, err := w.promoteVersion(c, "")
+	var q struct {
+		Reason string `json:"reason"`
+	}
+	if err := readJSON(c, &q, `{"reason": "fewer escapes on the shift's parts"}`); err != nil && c.Request().ContentLength != 0 {
+		return err
+	}
+	v, err := w.promoteVersion(c, q.Reason)
 	if err != nil {
 		return err
 	}

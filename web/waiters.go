@@ -10,11 +10,14 @@ import (
 
 // waiters let a post wait for the verdict of its frame.
 type waiters struct {
-	mu  sync.Mutex
-	all map[int64][]chan storage.Inspection
+	stopping <-chan struct{} // closed when the server stops: nobody waits any longer
+	mu       sync.Mutex
+	all      map[int64][]chan storage.Inspection
 }
 
-func newWaiters() *waiters { return &waiters{all: map[int64][]chan storage.Inspection{}} }
+func newWaiters(stopping <-chan struct{}) *waiters {
+	return &waiters{stopping: stopping, all: map[int64][]chan storage.Inspection{}}
+}
 
 func (w *waiters) deliver(e storage.Event) {
 	if e.Kind != storage.InspectionMade {
@@ -49,6 +52,7 @@ func (w *waiters) wait(ctx context.Context, db *storage.DB, frameID int64, limit
 	case i := <-c:
 		return i, true
 	case <-timer.C:
+	case <-w.stopping:
 	case <-ctx.Done():
 	}
 	return storage.Inspection{}, false

@@ -1,0 +1,53 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+)
+
+// maxForm bounds every request but a posted frame, which has its own limits.
+const maxForm = 1 << 20
+
+func limitBody(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Path() != "/api/v1/frames" && c.Request().Body != nil {
+			c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, maxForm)
+		}
+		return next(c)
+	}
+}
+
+// sameOrigin refuses changes that a browser makes for another site. A station's
+// token is no cookie: no site can make a browser send it.
+func sameOrigin() echo.MiddlewareFunc {
+	protection := http.NewCrossOriginProtection()
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if !bearer(c.Request()) && protection.Check(c.Request()) != nil {
+				return refuse(http.StatusForbidden, "cross_origin", "this came from another site: use Loupe's own pages")
+			}
+			return next(c)
+		}
+	}
+}
+
+// bearer says whether a request shows a token instead of a session.
+func bearer(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ")
+}
+
+// readJSON reads the JSON object of a request; example shows a right one.
+func readJSON(c echo.Context, into any, example string) error {
+	err := json.NewDecoder(c.Request().Body).Decode(into)
+	if errors.As(err, new(*http.MaxBytesError)) {
+		return err
+	}
+	if err != nil {
+		return refuse(http.StatusUnprocessableEntity, "json", "send a JSON object such as "+example)
+	}
+	return nil
+}
