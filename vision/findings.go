@@ -16,12 +16,11 @@ type Logits struct {
 
 func (l Logits) class(c int) []float32 { return l.Data[c*l.H*l.W : (c+1)*l.H*l.W] }
 
-// Map scales the evidence to a heat map: at each place what a class has over
-// the mean of all classes there, from nothing to the strongest of the picture.
-func (l Logits) Map() HeatMap {
+// over is the evidence that each class has over the mean of all classes at the
+// same place: what speaks for every class speaks for none.
+func (l Logits) over() Logits {
 	k, area := len(l.Classes), l.H*l.W
 	over := make([]float32, len(l.Data))
-	var top float32
 	for i := range area {
 		var mean float32
 		for c := range k {
@@ -29,8 +28,18 @@ func (l Logits) Map() HeatMap {
 		}
 		for c := range k {
 			over[c*area+i] = max(0, l.Data[c*area+i]-mean)
-			top = max(top, over[c*area+i])
 		}
+	}
+	return Logits{Classes: l.Classes, H: l.H, W: l.W, Data: over}
+}
+
+// Map scales the evidence to a heat map: at each place what a class has over
+// the mean of all classes there, from nothing to the strongest of the picture.
+func (l Logits) Map() HeatMap {
+	over := l.over().Data
+	var top float32
+	for _, v := range over {
+		top = max(top, v)
 	}
 	m := HeatMap{Classes: l.Classes, W: l.W, H: l.H, Data: make([]uint8, len(over))}
 	if top > 0 && !math.IsInf(float64(top), 0) {
@@ -43,20 +52,28 @@ func (l Logits) Map() HeatMap {
 
 const (
 	leastScore  = 0.1 // a class less probable than this is no reason
-	perClass    = 4   // findings of one class
+	leastOfTop  = 0.5 // nor is one so much less probable than the first failing class
+	perClass    = 3   // findings of one class
 	cut         = 0.5 // of the way from a map's median to its peak
 	leastOfPeak = 0.6 // a region whose own peak is weaker is not worth a box
 )
 
 // Findings draws boxes, in pixels of the upright picture, around the places
 // that speak most for each failing class that is probable enough: the connected
-// regions of its evidence above the middle between its median and its peak. The
-// most probable class and its strongest region come first.
+// regions of its evidence over the other classes' above the middle between its
+// median and its peak. The most probable class and its strongest region come first.
 func Findings(l Logits, probabilities []Probability, classes []Class, region Region, width, height int) []Finding {
 	passes := map[string]bool{}
 	for _, c := range classes {
 		passes[c.Name] = c.Pass
 	}
+	least := leastScore
+	for _, q := range probabilities {
+		if !passes[q.Class] {
+			least = max(least, leastOfTop*q.P)
+		}
+	}
+	l = l.over()
 	x0, y0, w, h := region.Pixels(width, height)
 	findings := []Finding{}
 	for c, name := range l.Classes {
@@ -66,7 +83,7 @@ func Findings(l Logits, probabilities []Probability, classes []Class, region Reg
 				p = q.P
 			}
 		}
-		if passes[name] || p < leastScore {
+		if passes[name] || p < least {
 			continue
 		}
 		for i, r := range hotRegions(l.class(c), l.W, l.H) {
