@@ -28,15 +28,15 @@ type chip struct {
 
 func newBurr(rng *rand.Rand, p *part) *burr {
 	d := &burr{at: p.holes[rng.IntN(len(p.holes))], lx: p.lx, ly: p.ly}
-	from, span := rng.IntN(burrSteps), burrSteps*(45+rng.IntN(56))/100
-	height := between(rng, 8, 15)
+	from, span := rng.IntN(burrSteps), burrSteps*(75+rng.IntN(26))/100
+	height := between(rng, 13, 20)
 	for i := range span {
 		t := float32(i) / float32(span)
 		k := smooth(0, 0.12, t) * (1 - smooth(0.88, 1, t))
 		if span == burrSteps {
 			k = 1
 		}
-		tooth := tooth{out: height * k * between(rng, 0.2, 1), in: 6 * k * between(rng, 0, 1), light: between(rng, 0.25, 1.25)}
+		tooth := tooth{out: height * k * between(rng, 0.35, 1), in: 6 * k * between(rng, 0, 1), light: between(rng, 0.25, 1.25)}
 		if tooth.light < 0.5 {
 			tooth.light *= 0.35 // a fold in its own shadow
 		}
@@ -45,7 +45,7 @@ func newBurr(rng *rand.Rand, p *part) *burr {
 	}
 	reach := d.at.r + d.highest + 2
 	d.extent = rect{d.at.u - reach, d.at.v - reach, d.at.u + reach, d.at.v + reach}
-	for range 4 + rng.IntN(8) {
+	for range 9 + rng.IntN(7) {
 		d.drop(rng, p)
 	}
 	return d
@@ -57,7 +57,7 @@ func (d *burr) drop(rng *rand.Rand, p *part) {
 	away := d.at.r + d.highest + between(rng, 2, 34)
 	c := chip{
 		u: d.at.u + away*float32(math.Cos(a)), v: d.at.v + away*float32(math.Sin(a)),
-		r: between(rng, 2.2, 6.5), thick: between(rng, 0.8, 1.7), from: between(rng, 0, 6.28), sweep: between(rng, 1.2, 5), light: between(rng, 0.75, 1.25),
+		r: between(rng, 3.2, 7.5), thick: between(rng, 1.1, 2), from: between(rng, 0, 6.28), sweep: between(rng, 1.2, 5), light: between(rng, 0.75, 1.25),
 	}
 	if e, _, _ := p.edge(c.u, c.v); e > -c.r-4 {
 		return // it fell on the belt and rode away
