@@ -10,8 +10,10 @@ import (
 // What training asks of the data. With one picture a class can be told apart
 // badly, with ten mostly well (98.9 % on the NEU surface defects).
 const (
-	leastToStart   = 3  // training pictures in each of at least two classes, for a first version
-	leastToBeSound = 10 // training pictures of a class; below that the report warns
+	leastToStart = 3 // training pictures in each of at least two classes, for a first version
+	// SoundPerClass is how many training pictures of a class let a version judge
+	// it well; below that the report warns.
+	SoundPerClass = 10
 )
 
 // Readiness says whether a recipe can be trained, and what it lacks.
@@ -47,8 +49,8 @@ func readiness(counts []storage.ClassCount) Readiness {
 		switch {
 		case !r.Ready && c.Train < leastToStart:
 			r.Lacking = append(r.Lacking, Lack{Class: c.Class, Have: c.Train, Need: leastToStart, Stops: true})
-		case c.Train < leastToBeSound:
-			r.Lacking = append(r.Lacking, Lack{Class: c.Class, Have: c.Train, Need: leastToBeSound})
+		case c.Train < SoundPerClass:
+			r.Lacking = append(r.Lacking, Lack{Class: c.Class, Have: c.Train, Need: SoundPerClass})
 		}
 	}
 	return r

@@ -4,16 +4,13 @@ import (
 	"context"
 	"slices"
 
+	"loupe/models"
 	"loupe/storage"
 	"loupe/vision"
 	"loupe/web/ui"
 )
 
-const (
-	firstCells = 120
-	// enoughLabels is how many labels let a class be judged well.
-	enoughLabels = 30
-)
+const firstCells = 120
 
 // Gallery turns the query of the labelling grid into a storage filter; for one
 // cell of a confusion matrix it looks the frames up.
@@ -114,7 +111,7 @@ func (s *Source) Progress(ctx context.Context, recipe int64) (ui.ProgressView, e
 	}
 	for _, c := range counts {
 		v.Labelled += c.Train + c.Test
-		v.Classes = append(v.Classes, ui.ClassProgress{Class: mark(r, c.Class), Labelled: c.Train + c.Test, Test: c.Test, Enough: enoughLabels})
+		v.Classes = append(v.Classes, ui.ClassProgress{Class: mark(r, c.Class), Labelled: c.Train + c.Test, Test: c.Test, Enough: models.SoundPerClass + c.Test})
 	}
 	v.Frames, err = s.DB.GalleryCount(ctx, storage.GalleryFilter{RecipeID: recipe})
 	return v, err
