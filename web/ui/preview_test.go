@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"loupe/web/browsertest"
 )
 
 // looks are the pages that are worth looking at, by name of their picture.
@@ -37,14 +39,14 @@ func TestPreview(t *testing.T) {
 			if filepath.Base(path) != path && len(path) > 1 && containsQuery(path) {
 				join = "&"
 			}
-			b := open(t, s, path+join+"lang="+v.lang+"&theme="+v.theme, v.width, v.height)
+			b := browsertest.Open(t, s.URL+path+join+"lang="+v.lang+"&theme="+v.theme, v.width, v.height)
 			time.Sleep(250 * time.Millisecond)
 			var shot []byte
-			b.run(chromedp.CaptureScreenshot(&shot))
-			if !eval[bool](b, `getComputedStyle(document.body).overflow === 'hidden'`) {
-				b.run(chromedp.FullScreenshot(&shot, 100))
+			b.Run(chromedp.CaptureScreenshot(&shot))
+			if !browsertest.Eval[bool](b, `getComputedStyle(document.body).overflow === 'hidden'`) {
+				b.Run(chromedp.FullScreenshot(&shot, 100))
 			}
-			if wide := eval[int](b, `document.documentElement.scrollWidth`); int64(wide) > v.width {
+			if wide := browsertest.Eval[int](b, `document.documentElement.scrollWidth`); int64(wide) > v.width {
 				t.Errorf("%s-%s is %d px wide", name, v.name, wide)
 			}
 			if err := os.WriteFile(filepath.Join(folder, name+"-"+v.name+".png"), shot, 0o644); err != nil {
