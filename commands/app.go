@@ -32,6 +32,7 @@ type AppSettings struct {
 	Threads    int // of each
 	Gate       vision.Gate
 	Secure     bool
+	Demo       demo.Timing
 	Log        *slog.Logger
 }
 
@@ -80,7 +81,7 @@ func OpenApp(ctx context.Context, s AppSettings) (*App, error) {
 	similar := models.NewPooledCache(a.DB, a.extractor, a.Registry)
 	a.Learner = models.NewLearner(a.DB, a.Registry, a.extractor, s.Log)
 	a.dispatcher = models.NewDispatcher(a.DB, a.Crew, a.pictures, similar, s.Log)
-	a.Demo = demo.New(demo.Settings{DB: a.DB, Train: a.Learner.Train, URL: a.URL, Log: s.Log})
+	a.Demo = demo.New(demo.Settings{DB: a.DB, Train: a.Learner.Train, URL: a.URL, Log: s.Log, Timing: s.Demo})
 	a.web = web.New(web.Settings{
 		DB: a.DB, Crew: a.Crew, Learner: a.Learner, Registry: a.Registry, Pictures: a.pictures, Similar: similar,
 		Demo: a.Demo, Gate: s.Gate, Log: s.Log, Secure: s.Secure,

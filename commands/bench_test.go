@@ -2,9 +2,6 @@ package commands
 
 import (
 	"errors"
-	"image"
-	"image/color"
-	"image/png"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -24,33 +21,10 @@ func benchData(t *testing.T, train, test int) string {
 			split = "test"
 		}
 		name := strings.Join([]string{class, split, string(rune('a' + i))}, "-") + ".png"
-		drawPart(t, filepath.Join(folder, name), rng, class == "stain")
+		writePart(t, filepath.Join(folder, name), drawPart(rng, class))
 		rows = append(rows, strings.Join([]string{name, class, split}, ","))
 	}
 	return writeCSV(t, folder, rows...)
-}
-
-func drawPart(t *testing.T, path string, rng *rand.Rand, stained bool) {
-	t.Helper()
-	img := image.NewGray(image.Rect(0, 0, 160, 120))
-	x0, y0 := 20+rng.IntN(80), 20+rng.IntN(50)
-	for y := range 120 {
-		for x := range 160 {
-			v := 120 + 10*rng.NormFloat64()
-			if stained && (x-x0)*(x-x0)+(y-y0)*(y-y0) < 400 {
-				v -= 70
-			}
-			img.SetGray(x, y, color.Gray{Y: uint8(min(max(v, 0), 255))})
-		}
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := png.Encode(f, img); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func writeCSV(t *testing.T, folder string, rows ...string) string {

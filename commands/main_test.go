@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"loupe/web/browsertest"
 )
 
 // TestMain lets the test's own binary be the program, so that tests run real
@@ -14,7 +16,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("LOUPE_TEST_PROGRAM") == "1" {
 		os.Exit(Main(os.Args[1:]))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	browsertest.Close()
+	os.Exit(code)
 }
 
 // program is a process of Loupe.

@@ -122,6 +122,9 @@ func (l *live) wholeLine() error {
 	if err != nil {
 		return err
 	}
+	if err := l.send("stations", []byte(v.Places())); err != nil {
+		return err
+	}
 	for _, st := range v.Stations {
 		if err := l.fragment(fmt.Sprintf("station-%d", st.ID), ui.StationFragment(st), nil); err != nil {
 			return err

@@ -127,6 +127,9 @@ document.addEventListener('htmx:sseBeforeMessage', (event) => {
   if ('strip' in el.dataset) {
     event.preventDefault();
     mergeStrip(el, data);
+  } else if ('stations' in el.dataset) {
+    event.preventDefault();
+    if (data.trim() !== el.dataset.stations.trim()) location.reload();
   } else if ('preload' in el.dataset) {
     event.preventDefault();
     new Image().src = data.trim();

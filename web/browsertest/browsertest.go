@@ -135,9 +135,9 @@ func (b *Tab) Until(what, script string) {
 }
 
 // Keys presses keys where the focus is.
-func (b *Tab) Keys(text string) {
+func (b *Tab) Keys(text string, options ...chromedp.KeyOption) {
 	b.t.Helper()
-	b.Run(chromedp.KeyEvent(text))
+	b.Run(chromedp.KeyEvent(text, options...))
 }
 
 // Click clicks the first element of a selector as a finger or a mouse would.

@@ -4,6 +4,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,12 +23,11 @@ import (
 
 // Line is the demonstration line. There is at most one in a data folder.
 type Line struct {
-	db      *storage.DB
-	train   func(ctx context.Context, by string, recipeID int64) (storage.Job, error)
-	url     string // of the server, as a station reaches it
-	log     *slog.Logger
-	pace    time.Duration // between two parts
-	novelty time.Duration // of running until the unseen defect begins
+	db    *storage.DB
+	train func(ctx context.Context, by string, recipeID int64) (storage.Job, error)
+	url   string // of the server, as a station reaches it
+	log   *slog.Logger
+	Timing
 
 	mu   sync.Mutex
 	stop context.CancelFunc
@@ -36,33 +36,34 @@ type Line struct {
 
 // Settings of a Line.
 type Settings struct {
-	DB      *storage.DB
-	Train   func(ctx context.Context, by string, recipeID int64) (storage.Job, error)
-	URL     string
-	Log     *slog.Logger
-	Pace    time.Duration // 0 means 1.8 s
-	Novelty time.Duration // 0 means 75 s
+	DB    *storage.DB
+	Train func(ctx context.Context, by string, recipeID int64) (storage.Job, error)
+	URL   string
+	Log   *slog.Logger
+	Timing
+}
+
+// Timing of a Line; what is 0 has a default.
+type Timing struct {
+	Examples int           // labelled parts of each known kind that the first version learns from, 48
+	Pace     time.Duration // between two parts, 1.8 s
+	Novelty  time.Duration // of running until the unseen defect begins, 75 s
 }
 
 const (
 	recipeName  = "Demonstration: brushed plates"
 	stationName = "Demonstration camera"
 	by          = "demonstration"
-	// perClass is how many labelled parts of each known kind the first version learns from.
-	perClass = 48
 	// startedKey remembers when the line first ran.
 	startedKey = "demonstration.started"
 )
 
 // New makes a line that does not run yet.
 func New(s Settings) *Line {
-	if s.Pace == 0 {
-		s.Pace = 1800 * time.Millisecond
-	}
-	if s.Novelty == 0 {
-		s.Novelty = 75 * time.Second
-	}
-	return &Line{db: s.DB, train: s.Train, url: s.URL, log: s.Log, pace: s.Pace, novelty: s.Novelty}
+	s.Examples = cmp.Or(s.Examples, 48)
+	s.Pace = cmp.Or(s.Pace, 1800*time.Millisecond)
+	s.Novelty = cmp.Or(s.Novelty, 75*time.Second)
+	return &Line{db: s.DB, train: s.Train, url: s.URL, log: s.Log, Timing: s.Timing}
 }
 
 // classes of the demonstration recipe; the last one has no picture at first.
@@ -176,7 +177,7 @@ func (l *Line) setUp(ctx context.Context) (storage.Recipe, error) {
 		return r, fmt.Errorf("set up the demonstration's recipe: %w", err)
 	}
 	rng := rand.New(rand.NewPCG(1, 1))
-	for n := range perClass {
+	for n := range l.Examples {
 		for _, kind := range known {
 			if err := l.addExample(ctx, r, rng, kind, n); err != nil {
 				return r, fmt.Errorf("draw the demonstration's examples: %w", err)
@@ -259,17 +260,17 @@ func (l *Line) started(ctx context.Context) (time.Time, error) {
 // gone, as on a line that does not stop; the next one is posted all the same.
 func (l *Line) post(ctx context.Context, c *client.Client, since time.Time) error {
 	rng := rand.New(rand.NewPCG(uint64(l.db.Now().UnixNano()), 2))
-	beat := time.NewTicker(l.pace)
+	beat := time.NewTicker(l.Pace)
 	defer beat.Stop()
 	for n := 1; ; n++ {
 		now := l.db.Now()
-		kind := pick(rng, now.Sub(since) > l.novelty)
+		kind := pick(rng, now.Sub(since) > l.Novelty)
 		img, _ := plates.Draw(rng, kind)
 		data, err := plates.JPEG(img)
 		if err != nil {
 			return err
 		}
-		serial := fmt.Sprintf("D%X-%04d", since.Unix()&0xffff, now.Sub(since)/l.pace)
+		serial := fmt.Sprintf("D%X-%04d", since.Unix()&0xffff, now.Sub(since)/l.Pace)
 		_, err = c.PostFrame(ctx, client.Frame{
 			Image: data, Serial: serial, Lot: fmt.Sprintf("DEMO-%d", 1+now.Sub(since)/(10*time.Minute)), TakenAt: now, IdempotencyKey: serial,
 			Readings: map[string]any{"press_kN": 120 + rng.NormFloat64()*4, "coolant_C": 21 + rng.NormFloat64(), "tool": fmt.Sprintf("T%d", 1+n/200%3)},

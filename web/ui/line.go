@@ -2,6 +2,8 @@ package ui
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"loupe/vision"
@@ -12,6 +14,16 @@ type LineView struct {
 	Stations []StationView
 	Tray     TrayView
 	Learning []LearningView // one a recipe that learned lately; may be empty
+}
+
+// Places names the stations that are shown and their lines: another text means
+// that the page must be read anew.
+func (v LineView) Places() string {
+	var b strings.Builder
+	for _, s := range v.Stations {
+		fmt.Fprintf(&b, "%d %q; ", s.ID, s.Line)
+	}
+	return b.String()
 }
 
 // StationState says whether a station's last part can be trusted.

@@ -101,7 +101,8 @@ func id(n int64) string { return strconv.FormatInt(n, 10) }
 // after the last event.
 //
 //	all views  banner            BannersFragment
-//	line       station-ID        StationFragment
+//	line       stations          LineView.Places: the page is read again when it is another
+//	           station-ID        StationFragment
 //	           strip-ID          StripFragment with the items that are new or changed
 //	           coming-ID         the address of the picture (FrameImageURL, 960) as soon as a frame is accepted, before it is judged
 //	           tray              TrayFragment
