@@ -153,3 +153,18 @@ func TestTheLanguageIsTheBrowsersAndCanBeChanged(t *testing.T) {
 	b.Until("the words are Chinese", `/[\u4e00-\u9fff]/.test(document.querySelector('nav').innerText)`)
 	b.Calm()
 }
+
+func TestALostStationIsUnmistakable(t *testing.T) {
+	s := startSite(t)
+	s.teach()
+	b := s.signIn("/", 1280, 800)
+	last := s.post(rand.New(rand.NewPCG(8, 8)), "good", "L-1")
+	shows(b, last.FrameID, "ok")
+	// It has posted one part only, so the shortest silence counts.
+	b.Until("the station is shown as lost", `!!document.querySelector('.station .lost[role="alert"]') && !document.querySelector('.station .part.ok')`)
+	b.Until("a banner says so", `document.body.innerText.includes('press 4 is lost')`)
+	back := s.post(rand.New(rand.NewPCG(9, 9)), "good", "L-2")
+	shows(b, back.FrameID, "ok")
+	b.Until("it is lost no longer", `!document.querySelector('.station .lost')`)
+	b.Calm()
+}

@@ -97,10 +97,10 @@ func (l *live) fragment(event string, t templ.Component, err error) error {
 // whole sends everything that the view shows, and then the first tick.
 func (l *live) whole() error {
 	l.banners = nil
-	if err := l.sendBanners(); err != nil {
+	_, err := l.sendBanners()
+	if err != nil {
 		return err
 	}
-	var err error
 	switch l.view {
 	case "line":
 		err = l.wholeLine()
@@ -139,36 +139,39 @@ func (l *live) wholeLine() error {
 	return l.fragment("learning", ui.LearningFragment(v.Learning), nil)
 }
 
-// tick sends what changes with time alone.
+// tick sends what changes with time alone: a station that falls silent is lost,
+// on the banner and in its own place.
 func (l *live) tick() error {
-	if err := l.sendBanners(); err != nil {
-		return err
+	changed, err := l.sendBanners()
+	switch {
+	case err == nil && l.view == "line" && changed:
+		err = l.wholeLine()
+	case err == nil && l.view == "line":
+		err = l.learning()
 	}
-	if l.view == "line" {
-		if err := l.learning(); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
 	return l.send("tick", []byte("1"))
 }
 
 // sendBanners sends the banners where they changed.
-func (l *live) sendBanners() error {
+func (l *live) sendBanners() (changed bool, err error) {
 	all, err := l.views.Banners(l.ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	state, err := json.Marshal(all)
 	if err != nil || l.banners != nil && bytes.Equal(state, l.banners) {
-		return err
+		return false, err
 	}
 	l.banners = state
-	return l.fragment("banner", ui.BannersFragment(all, l.views.Now()), nil)
+	return true, l.fragment("banner", ui.BannersFragment(all, l.views.Now()), nil)
 }
 
 func (l *live) on(e storage.Event) error {
 	if e.Kind == workersChanged || e.Kind == storage.FrameTroubled {
-		if err := l.sendBanners(); err != nil {
+		if _, err := l.sendBanners(); err != nil {
 			return err
 		}
 	}

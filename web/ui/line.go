@@ -31,7 +31,6 @@ type StationState string
 
 const (
 	StationRunning StationState = "running" // posts parts
-	StationIdle    StationState = "idle"    // connected, no part for a while: nothing abnormal
 	StationNew     StationState = "new"     // never posted
 	StationLost    StationState = "lost"    // should post and does not
 )
