@@ -86,7 +86,7 @@ func (b *Bench) inProcess(pictures []picture, classes []string) (*benchResult, e
 	if r.FeaturesMS, err = b.extract(store, train, trained); err != nil {
 		return nil, err
 	}
-	o := head.Defaults()
+	o := head.ForFrames(len(train))
 	o.Seed = b.Seed
 	bar := progressbar.Default(int64(o.Epochs), "training")
 	began := time.Now()

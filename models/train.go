@@ -153,7 +153,7 @@ func (t *training) featureProgress(ctx context.Context, done, all int, left time
 // fit trains the head on the training share.
 func (t *training) fit(ctx context.Context) (*head.Head, Statement, error) {
 	s := Statement{Loss: head.Loss, Optimiser: head.Optimiser, Backbone: BackboneSHA256, Data: dataDigest(t.train, t.test)}
-	o := head.Defaults()
+	o := head.ForFrames(len(t.train))
 	source, err := t.features.source(t.prep, t.train, t.classes)
 	if err != nil {
 		return nil, s, err

@@ -25,9 +25,24 @@ type Options struct {
 	Seed       uint64  `json:"seed"`        // of the order of the frames
 }
 
-// Defaults are the options that were measured.
+// Defaults are the options that were measured for hundreds of frames and more.
 func Defaults() Options {
 	return Options{Epochs: 25, Batch: 32, LocalRate: 3e-3, PooledRate: 1e-3, Decay: 1e-4, Sharpness: 4, Seed: 1}
+}
+
+// fewFrames is where Defaults begin to be better than the options for few frames.
+const fewFrames = 320
+
+// ForFrames are the options for so many training frames: few of them need more
+// steps and a slower pooled layer, which would learn them by heart. Trained on
+// ten frames a class and judged on the rest of the training half, six draws
+// each, that lifts the accuracy on the NEU surface defects from 97.8 to 98.6 %.
+func ForFrames(frames int) Options {
+	o := Defaults()
+	if frames < fewFrames {
+		o.Epochs, o.Batch, o.PooledRate = 50, 8, 3e-4
+	}
+	return o
 }
 
 // Source gives training frames. Read may be called from several goroutines.
