@@ -162,6 +162,9 @@ func TestALostStationIsUnmistakable(t *testing.T) {
 	shows(b, last.FrameID, "ok")
 	// It has posted one part only, so the shortest silence counts.
 	b.Until("the station is shown as lost", `!!document.querySelector('.station .lost[role="alert"]') && !document.querySelector('.station .part.ok')`)
+	if high := browsertest.Eval[float64](b, `document.querySelector('.station .shot img').getBoundingClientRect().height`); high < 200 {
+		t.Errorf("its last part is %.0f pixels high", high)
+	}
 	b.Until("a banner says so", `document.body.innerText.includes('press 4 is lost')`)
 	back := s.post(rand.New(rand.NewPCG(9, 9)), "good", "L-2")
 	shows(b, back.FrameID, "ok")

@@ -860,7 +860,7 @@ func lastPart(part Part, s StationView) templ.Component {
 			templ_7745c5c3_Var45 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		var templ_7745c5c3_Var46 = []any{"part", verdictClass(shownVerdict(part, s))}
+		var templ_7745c5c3_Var46 = []any{"part", shownClass(part, s)}
 		templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var46...)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
@@ -885,7 +885,7 @@ func lastPart(part Part, s StationView) templ.Component {
 		var templ_7745c5c3_Var48 string
 		templ_7745c5c3_Var48, templ_7745c5c3_Err = templ.JoinStringErrs(id(part.FrameID))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/ui/line.templ`, Line: 125, Col: 89}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/ui/line.templ`, Line: 125, Col: 73}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var48))
 		if templ_7745c5c3_Err != nil {
@@ -898,7 +898,7 @@ func lastPart(part Part, s StationView) templ.Component {
 		var templ_7745c5c3_Var49 string
 		templ_7745c5c3_Var49, templ_7745c5c3_Err = templ.JoinStringErrs(id(part.LabelID))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/ui/line.templ`, Line: 125, Col: 120}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/ui/line.templ`, Line: 125, Col: 104}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var49))
 		if templ_7745c5c3_Err != nil {
@@ -911,7 +911,7 @@ func lastPart(part Part, s StationView) templ.Component {
 		var templ_7745c5c3_Var50 string
 		templ_7745c5c3_Var50, templ_7745c5c3_Err = templ.JoinStringErrs(InspectionURL(part.InspectionID, "station="+id(s.ID)))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/ui/line.templ`, Line: 125, Col: 188}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/ui/line.templ`, Line: 125, Col: 172}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var50))
 		if templ_7745c5c3_Err != nil {
@@ -1098,12 +1098,12 @@ func lastPart(part Part, s StationView) templ.Component {
 	})
 }
 
-// shownVerdict is no verdict for a lost station: an old OK is not a fresh one.
-func shownVerdict(part Part, s StationView) vision.Verdict {
+// shownClass is no verdict for a lost station: an old OK is not a fresh one.
+func shownClass(part Part, s StationView) string {
 	if s.State == StationLost {
-		return ""
+		return "stale"
 	}
-	return part.Verdict
+	return verdictClass(part.Verdict)
 }
 
 func which(part Part, now time.Time) templ.Component {
