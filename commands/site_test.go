@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,9 +27,14 @@ type site struct {
 	t       testing.TB
 	recipe  storage.Recipe
 	station *client.Client
+	token   string // of the station
+	stop    func()
 }
 
-func startSite(t testing.TB) *site {
+func startSite(t testing.TB) *site { return startSiteIn(t, t.TempDir()) }
+
+// startSiteIn serves a data folder until stop is called or the test ends.
+func startSiteIn(t testing.TB, folder string) *site {
 	t.Helper()
 	t.Setenv("LOUPE_TEST_PROGRAM", "1") // for the workers
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -36,7 +42,7 @@ func startSite(t testing.TB) *site {
 		t.Fatal(err)
 	}
 	app, err := OpenApp(t.Context(), AppSettings{
-		Folder: t.TempDir(), Listener: l, Workers: 2, Threads: 1, Gate: vision.DefaultGate, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Folder: folder, Listener: l, Workers: 2, Threads: 1, Gate: vision.DefaultGate, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Demo: demo.Timing{Examples: 4, Pace: 500 * time.Millisecond, Novelty: time.Hour},
 	})
 	if err != nil {
@@ -45,7 +51,8 @@ func startSite(t testing.TB) *site {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- app.Run(ctx, false) }()
-	t.Cleanup(func() {
+	s := &site{App: app, t: t}
+	s.stop = sync.OnceFunc(func() {
 		stop()
 		if err := <-ended; err != nil {
 			t.Error(err)
@@ -54,12 +61,15 @@ func startSite(t testing.TB) *site {
 			t.Error(err)
 		}
 	})
-	return &site{App: app, t: t}
+	t.Cleanup(s.stop)
+	return s
 }
 
 // teach makes a recipe with good parts, stains and cuts, of which cuts have no
 // picture yet, trains its first version and makes a station.
-func (s *site) teach() {
+func (s *site) teach() { s.teachFrom(24) }
+
+func (s *site) teachFrom(parts int) {
 	s.t.Helper()
 	ctx := s.t.Context()
 	r := storage.NewRecipe("Caps", []vision.Class{
@@ -74,7 +84,7 @@ func (s *site) teach() {
 	folder := s.t.TempDir()
 	rng := rand.New(rand.NewPCG(1, 2))
 	var all []labelled
-	for n := range 24 {
+	for n := range parts {
 		kind := []string{"good", "stain"}[n%2]
 		path := filepath.Join(folder, fmt.Sprintf("%s-%d.png", kind, n))
 		writePart(s.t, path, drawPart(rng, kind))
@@ -87,7 +97,7 @@ func (s *site) teach() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.station = client.New(s.URL, token)
+	s.station, s.token = client.New(s.URL, token), token
 	if _, err := s.Learner.Train(ctx, "test", r.ID); err != nil {
 		s.t.Fatal(err)
 	}
