@@ -137,9 +137,10 @@ func short(data []byte, format string) bool {
 	size := uint64(len(data))
 	switch format {
 	case "jpeg":
-		return !bytes.Contains(data[max(0, len(data)-4096):], []byte{0xff, 0xd9})
+		return shortJPEG(data)
 	case "png":
-		return !bytes.Contains(data[max(0, len(data)-4096):], []byte("IEND"))
+		end := bytes.LastIndex(data, []byte("IEND"))
+		return end < 0 || end+8 > len(data)
 	case "webp":
 		return size < 12 || uint64(binary.LittleEndian.Uint32(data[4:]))+8 > size
 	case "bmp":
@@ -148,6 +149,22 @@ func short(data []byte, format string) bool {
 		return shortTIFF(data)
 	}
 	return false
+}
+
+// shortJPEG looks for the end mark behind the start of the scan: a thumbnail in
+// the header has an end mark too.
+func shortJPEG(data []byte) bool {
+	for at := 2; at+4 <= len(data) && data[at] == 0xff; {
+		switch data[at+1] {
+		case 0xff: // padding
+			at++
+		case 0xda:
+			return !bytes.Contains(data[max(at, len(data)-4096):], []byte{0xff, 0xd9})
+		default:
+			at += 2 + int(binary.BigEndian.Uint16(data[at+2:]))
+		}
+	}
+	return true
 }
 
 func shortBMP(data []byte) bool {
