@@ -1,0 +1,62 @@
+//go:build matprofile
+
+package opencv_test
+
+import (
+	"bytes"
+	"testing"
+
+	"gocv.io/x/gocv"
+
+	"loupe/vision"
+	"loupe/vision/opencv"
+	"loupe/vision/picturetest"
+)
+
+// TestEveryMatIsClosed judges, extracts and fails in every way there is, and
+// then counts the Mats that were never closed.
+func TestEveryMatIsClosed(t *testing.T) {
+	before := gocv.MatProfile.Count()
+	version, extractor := openEngines(t, 224)
+	img := picturetest.Quarters(300, 200)
+	for _, data := range [][]byte{
+		picturetest.JPEG(t, img), picturetest.Oriented(picturetest.JPEG(t, img), 5), picturetest.PNG(t, img), picturetest.BMP(t, img), picturetest.TIFF(t, img), picturetest.CMYK(t, img),
+		picturetest.PNG(t, img)[:300], picturetest.WebPHeader(30, 20), []byte("no picture"),
+	} {
+		for o := 1; o <= 8; o++ {
+			p, err := opencv.Decode(data, o)
+			if err != nil {
+				continue
+			}
+			prep := vision.Preparation{Size: 224, Region: vision.Region{X: 0.1, Y: 0.1, W: 0.5, H: 0.5}}
+			if _, err := version.Judge(p, prep, classes, vision.DefaultThresholds); err != nil {
+				t.Error(err)
+			}
+			if _, err := extractor.Extract(p, prep); err != nil {
+				t.Error(err)
+			}
+			if _, err := version.Time(p, prep); err != nil {
+				t.Error(err)
+			}
+			for _, side := range []int{96, 4000} {
+				if _, _, _, err := p.JPEG(side, 80); err != nil {
+					t.Error(err)
+				}
+			}
+			if _, err := extractor.Judge(p, prep, classes, vision.DefaultThresholds); err == nil {
+				t.Error("an extractor judges")
+			}
+			p.Close()
+		}
+	}
+	if _, err := opencv.OpenVersion(nil, []string{"a"}); err == nil {
+		t.Error("an empty file is a model")
+	}
+	version.Close()
+	extractor.Close()
+	if n := gocv.MatProfile.Count() - before; n != 0 {
+		var where bytes.Buffer
+		_ = gocv.MatProfile.WriteTo(&where, 1)
+		t.Errorf("%d Mats were never closed:\n%s", n, where.String())
+	}
+}
