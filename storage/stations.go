@@ -72,7 +72,7 @@ func (db *DB) AddStation(ctx context.Context, by string, s Station) (Station, st
 	token, hash := newToken()
 	s.TokenHint, s.CreatedAt = token[len(token)-4:], db.now()
 	err := db.change(ctx, func(tx *sql.Tx) error {
-		if _, err := readRecipe(ctx, tx, s.RecipeID); err != nil {
+		if err := sameWorld(ctx, tx, s.Demo, s.RecipeID); err != nil {
 			return err
 		}
 		res, err := tx.Exec(`INSERT INTO stations (name, line, recipe_id, token_hash, token_hint, demo, created_at) VALUES (?,?,?,?,?,?,?)`,
@@ -99,7 +99,7 @@ func (db *DB) ChangeStation(ctx context.Context, by string, s Station) error {
 		return fail(Invalid, "give the station a name of 1 to 100 characters")
 	}
 	return db.changeStation(ctx, s.ID, func(tx *sql.Tx, old Station) error {
-		if _, err := readRecipe(ctx, tx, s.RecipeID); err != nil {
+		if err := sameWorld(ctx, tx, old.Demo, s.RecipeID); err != nil {
 			return err
 		}
 		_, err := tx.Exec(`UPDATE stations SET name=?, line=?, recipe_id=? WHERE id=?`, s.Name, s.Line, s.RecipeID, s.ID)
@@ -111,6 +111,21 @@ func (db *DB) ChangeStation(ctx context.Context, by string, s Station) error {
 		}
 		return db.audit(tx, by, "station.change", stationSubject(s.ID), publicStation(old), publicStation(s))
 	})
+}
+
+// sameWorld refuses to mix the demonstration with the plant's own: one goes
+// without a trace, the other's records never do.
+func sameWorld(ctx context.Context, tx *sql.Tx, demo bool, recipeID int64) error {
+	r, err := readRecipe(ctx, tx, recipeID)
+	switch {
+	case err != nil:
+		return err
+	case r.Demo && !demo:
+		return fail(Invalid, "%q belongs to the demonstration: choose or make a recipe of your own", r.Name)
+	case demo && !r.Demo:
+		return fail(Invalid, "the demonstration's camera stays with its own recipe")
+	}
+	return nil
 }
 
 // RotateToken gives a station a new token and ends the old one at once.

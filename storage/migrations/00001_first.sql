@@ -220,6 +220,18 @@ CREATE TRIGGER recipes_demo_fixed BEFORE UPDATE OF demo ON recipes WHEN NEW.demo
 BEGIN SELECT RAISE(ABORT, 'a recipe cannot become a demonstration'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
+CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER corrections_no_replace BEFORE INSERT ON corrections WHEN EXISTS (SELECT 1 FROM corrections WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'corrections are append-only'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER promotions_no_replace BEFORE INSERT ON promotions WHEN EXISTS (SELECT 1 FROM promotions WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'promotions are append-only'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
 CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
