@@ -3,6 +3,7 @@ package views
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"loupe/models"
 	"loupe/storage"
@@ -99,7 +100,7 @@ func (s *Source) Stations(ctx context.Context, server string) (ui.StationsView, 
 	if err != nil {
 		return v, err
 	}
-	v.Recipes = namedAll(all)
+	v.Recipes = namedAll(slices.DeleteFunc(all, func(r storage.Recipe) bool { return r.Demo })) // its camera is its own
 	stations, err := s.DB.Stations(ctx)
 	if err != nil {
 		return v, err
