@@ -18,6 +18,7 @@ type Bench struct {
 	Data     string   `help:"CSV file with the columns path, class and split (train or test); paths are relative to it." required:"" type:"existingfile"`
 	PerClass int      `help:"Train on so many pictures of each class only; 0 means all." placeholder:"N"`
 	Size     int      `help:"Side of the network's input, a multiple of 32 from 224 to 896." default:"224"`
+	Mirror   bool     `help:"Look at each training picture mirrored too; --no-mirror where classes differ by their direction only." default:"true" negatable:""`
 	Seed     uint64   `help:"Seed of the training." default:"1"`
 	Pass     []string `help:"Classes that pass; without it those named good, ok or pass."`
 	Threads  int      `help:"Threads of OpenCV; 0 means one a core, or with --http one a worker." default:"0"`

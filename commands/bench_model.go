@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -28,6 +30,7 @@ type benchResult struct {
 	Leaked       int                      `json:"leaked"` // test pictures that are, byte for byte, training pictures too
 	Classes      []string                 `json:"classes"`
 	Size         int                      `json:"size"`
+	Views        int                      `json:"views"` // of each training picture
 	Seed         uint64                   `json:"seed"`
 	TrainS       float64                  `json:"train_s"`
 	Accuracy     float64                  `json:"accuracy"`
@@ -57,15 +60,32 @@ func quantilesOf(ms []float64) quantiles {
 
 // cached is a head.Source over a feature cache.
 type cached struct {
-	store    *features.Store
+	stores   []*features.Store // one a view
 	pictures []picture
 	classes  []string
 }
 
 func (c cached) Len() int        { return len(c.pictures) }
 func (c cached) Class(i int) int { return slices.Index(c.classes, c.pictures[i].class) }
-func (c cached) Read(i int, f *head.Features) error {
-	return c.store.Read(int64(i), f)
+func (c cached) Views() int      { return len(c.stores) }
+func (c cached) Read(i, view int, f *head.Features) error {
+	return c.stores[view].Read(int64(i), f)
+}
+
+// openCaches opens a cache for each view of the training pictures.
+func (b *Bench) openCaches(folder string) (all []*features.Store, err error) {
+	views := 1
+	if b.Mirror {
+		views = vision.Views
+	}
+	for view := range views {
+		store, err := features.Open(filepath.Join(folder, strconv.Itoa(view)), b.Size)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, store)
+	}
+	return all, nil
 }
 
 func (b *Bench) inProcess(pictures []picture, classes []string) (*benchResult, error) {
@@ -77,20 +97,25 @@ func (b *Bench) inProcess(pictures []picture, classes []string) (*benchResult, e
 		return nil, err
 	}
 	defer os.RemoveAll(folder)
-	store, err := features.Open(folder, b.Size)
+	stores, err := b.openCaches(folder)
+	defer func() {
+		for _, s := range stores {
+			s.Close()
+		}
+	}()
 	if err != nil {
 		return nil, err
 	}
-	defer store.Close()
+	r.Views = len(stores)
 	trained := map[[sha256.Size]byte]bool{}
-	if r.FeaturesMS, err = b.extract(store, train, trained); err != nil {
+	if r.FeaturesMS, err = b.extract(stores, train, trained); err != nil {
 		return nil, err
 	}
 	o := head.ForFrames(len(train))
 	o.Seed = b.Seed
 	bar := progressbar.Default(int64(o.Epochs), "training")
 	began := time.Now()
-	h, err := head.Fit(context.Background(), cached{store, train, classes}, classes, b.Size, o, func(p head.Progress) error { return bar.Set(p.Epoch) })
+	h, err := head.Fit(context.Background(), cached{stores, train, classes}, classes, b.Size, o, func(p head.Progress) error { return bar.Set(p.Epoch) })
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +125,7 @@ func (b *Bench) inProcess(pictures []picture, classes []string) (*benchResult, e
 
 // extract fills the cache with the features of the pictures and says what one
 // costs. It notes the digests of their files in trained.
-func (b *Bench) extract(store *features.Store, pictures []picture, trained map[[sha256.Size]byte]bool) (quantiles, error) {
+func (b *Bench) extract(stores []*features.Store, pictures []picture, trained map[[sha256.Size]byte]bool) (quantiles, error) {
 	backbone, err := models.Backbone()
 	if err != nil {
 		return quantiles{}, err
@@ -122,14 +147,16 @@ func (b *Bench) extract(store *features.Store, pictures []picture, trained map[[
 			return quantiles{}, err
 		}
 		trained[sha256.Sum256(data)] = true
-		began := time.Now()
-		f, err := extract(engine, data, vision.Preparation{Size: b.Size, Orientation: header.Orientation})
-		if err != nil {
-			return quantiles{}, fmt.Errorf("%s: %w", p.path, err)
-		}
-		ms = append(ms, since(began))
-		if err := store.Put(int64(i), f); err != nil {
-			return quantiles{}, err
+		for view, store := range stores {
+			began := time.Now()
+			f, err := extract(engine, data, vision.Preparation{Size: b.Size, Orientation: header.Orientation, View: view})
+			if err != nil {
+				return quantiles{}, fmt.Errorf("%s: %w", p.path, err)
+			}
+			ms = append(ms, since(began))
+			if err := store.Put(int64(i), f); err != nil {
+				return quantiles{}, err
+			}
 		}
 		_ = bar.Add(1)
 	}

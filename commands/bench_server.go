@@ -108,7 +108,7 @@ func (s *benchServer) measure(ctx context.Context, pictures []picture, classes [
 func (s *benchServer) prepare(ctx context.Context, train []picture, classes []string) error {
 	db := s.app.DB
 	r := storage.NewRecipe("bench", newClasses(classes, s.Pass))
-	r.Size = s.Size
+	r.Size, r.Mirror = s.Size, s.Mirror
 	r.Learn.After = 0
 	r.Promote.Margin = 0.5 // what is measured is the time to the new champion, not the gate
 	r, err := db.AddRecipe(ctx, "bench", r)

@@ -34,7 +34,11 @@ func (t *training) evaluate(ctx context.Context, h *head.Head) (Report, []storag
 		return r, nil, err
 	}
 	prep := vision.Preparation{Region: v.Region, Size: v.Size}
-	if err := t.features.Ensure(ctx, prep, t.test, t.featureProgress); err != nil {
+	missing, err := t.features.missing(prep, 1, t.test)
+	if err == nil {
+		err = t.features.computeAll(ctx, missing, t.featureProgress)
+	}
+	if err != nil {
 		return r, nil, err
 	}
 	oldResults, err := t.predict(ctx, old, prep)
@@ -60,7 +64,7 @@ func (t *training) reportClasses() []string {
 
 // predict runs a head over the test share, with the same decision as live.
 func (t *training) predict(ctx context.Context, h *head.Head, prep vision.Preparation) ([]storage.Result, error) {
-	source, err := t.features.source(prep, t.test, nil)
+	source, err := t.features.source(prep, 1, t.test, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +75,7 @@ func (t *training) predict(ctx context.Context, h *head.Head, prep vision.Prepar
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := source.Read(i, &f); err != nil {
+		if err := source.Read(i, 0, &f); err != nil {
 			return nil, fmt.Errorf("evaluate frame %d: %w", frame.FrameID, err)
 		}
 		r := storage.Result{FrameID: frame.FrameID, Truth: frame.Class}

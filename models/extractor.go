@@ -85,7 +85,21 @@ func (e *Extractor) compute(ctx context.Context, frameID int64) error {
 	if err != nil {
 		return err
 	}
-	return e.one(ctx, vision.Preparation{Region: r.Region, Size: r.Size}, storage.LabelledFrame{FrameID: f.ID, BlobKey: f.BlobKey, Orientation: f.Orientation})
+	for view := range views(r) {
+		prep := vision.Preparation{Region: r.Region, Size: r.Size, View: view}
+		if err := e.one(ctx, prep, storage.LabelledFrame{FrameID: f.ID, BlobKey: f.BlobKey, Orientation: f.Orientation}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// views is from how many sides a recipe's training looks at a frame.
+func views(r storage.Recipe) int {
+	if r.Mirror {
+		return vision.Views
+	}
+	return 1
 }
 
 // one has the features of a frame computed unless they are there.
@@ -144,6 +158,9 @@ func (e *Extractor) store(prep vision.Preparation) (*features.Store, error) {
 	}
 	sum := sha256.Sum256(text)
 	name := fmt.Sprintf("%s-%d-%s", BackboneSHA256[:8], prep.Size, hex.EncodeToString(sum[:4]))
+	if prep.View > 0 {
+		name += fmt.Sprintf("-%d", prep.View)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if s, ok := e.stores[name]; ok {
@@ -160,28 +177,41 @@ func (e *Extractor) store(prep vision.Preparation) (*features.Store, error) {
 // several workers busy.
 const extractAtOnce = 8
 
-// Ensure has the features of all frames computed that are not cached. It calls
-// progress now and then; what it did stays when it is interrupted.
-func (e *Extractor) Ensure(ctx context.Context, prep vision.Preparation, frames []storage.LabelledFrame, progress func(ctx context.Context, done, all int, left time.Duration) error) error {
-	store, err := e.store(prep)
-	if err != nil {
-		return err
-	}
-	var missing []storage.LabelledFrame
-	for _, f := range frames {
-		if !store.Has(f.FrameID) {
-			missing = append(missing, f)
+// look is a frame with the way it is prepared.
+type look struct {
+	frame storage.LabelledFrame
+	prep  vision.Preparation
+}
+
+// missing lists what is not cached of the given number of views of each frame.
+func (e *Extractor) missing(prep vision.Preparation, views int, frames []storage.LabelledFrame) ([]look, error) {
+	var all []look
+	for prep.View = range views {
+		store, err := e.store(prep)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range frames {
+			if !store.Has(f.FrameID) {
+				all = append(all, look{f, prep})
+			}
 		}
 	}
+	return all, nil
+}
+
+// computeAll has the features of all looks computed. It calls progress now and
+// then; what it did stays when it is interrupted.
+func (e *Extractor) computeAll(ctx context.Context, missing []look, progress func(ctx context.Context, done, all int, left time.Duration) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	work := make(chan storage.LabelledFrame)
+	work := make(chan look)
 	done := make(chan struct{}, extractAtOnce)
 	var all sync.WaitGroup
 	for range extractAtOnce {
 		all.Go(func() {
-			for f := range work {
-				if err := e.patiently(ctx, prep, f); err != nil {
+			for l := range work {
+				if err := e.patiently(ctx, l.prep, l.frame); err != nil {
 					cancel(err)
 					return
 				}
@@ -191,9 +221,9 @@ func (e *Extractor) Ensure(ctx context.Context, prep vision.Preparation, frames 
 	}
 	go func() {
 		defer close(work)
-		for _, f := range missing {
+		for _, l := range missing {
 			select {
-			case work <- f:
+			case work <- l:
 			case <-ctx.Done():
 				return
 			}
@@ -205,7 +235,7 @@ func (e *Extractor) Ensure(ctx context.Context, prep vision.Preparation, frames 
 		case <-done:
 			n++
 			left := time.Duration(float64(time.Since(began)) / float64(n) * float64(len(missing)-n))
-			if err := progress(ctx, len(frames)-len(missing)+n, len(frames), left); err != nil {
+			if err := progress(ctx, n, len(missing), left); err != nil {
 				cancel(err)
 			}
 			continue
@@ -240,18 +270,22 @@ func (e *Extractor) patiently(ctx context.Context, prep vision.Preparation, f st
 
 // frameSource reads cached features for a fit.
 type frameSource struct {
-	store   *features.Store
+	stores  []*features.Store // one a view
 	frames  []storage.LabelledFrame
 	classes []int
 }
 
-// source gives cached frames for a fit; their classes become indexes into classes.
-func (e *Extractor) source(prep vision.Preparation, frames []storage.LabelledFrame, classes []string) (*frameSource, error) {
-	store, err := e.store(prep)
-	if err != nil {
-		return nil, err
+// source gives cached views of frames for a fit; their classes become indexes
+// into classes.
+func (e *Extractor) source(prep vision.Preparation, views int, frames []storage.LabelledFrame, classes []string) (*frameSource, error) {
+	s := &frameSource{frames: frames}
+	for prep.View = range views {
+		store, err := e.store(prep)
+		if err != nil {
+			return nil, err
+		}
+		s.stores = append(s.stores, store)
 	}
-	s := &frameSource{store: store, frames: frames}
 	for _, f := range frames {
 		s.classes = append(s.classes, slices.Index(classes, f.Class))
 	}
@@ -260,6 +294,7 @@ func (e *Extractor) source(prep vision.Preparation, frames []storage.LabelledFra
 
 func (s *frameSource) Len() int        { return len(s.frames) }
 func (s *frameSource) Class(i int) int { return s.classes[i] }
-func (s *frameSource) Read(i int, f *head.Features) error {
-	return s.store.Read(s.frames[i].FrameID, f)
+func (s *frameSource) Views() int      { return len(s.stores) }
+func (s *frameSource) Read(i, view int, f *head.Features) error {
+	return s.stores[view].Read(s.frames[i].FrameID, f)
 }

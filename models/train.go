@@ -19,6 +19,7 @@ type Statement struct {
 	Loss           string               `json:"loss"`
 	Optimiser      string               `json:"optimiser"`
 	Options        head.Options         `json:"options"`
+	Views          int                  `json:"views"`    // of each training frame, mirrored
 	Backbone       string               `json:"backbone"` // SHA-256
 	Data           string               `json:"data"`     // SHA-256 of the list of frames, classes and shares
 	Counts         []storage.ClassCount `json:"counts"`
@@ -86,7 +87,7 @@ func (t *training) make(ctx context.Context) (storage.Version, error) {
 	if err != nil {
 		return v, err
 	}
-	if err := t.features.Ensure(ctx, t.prep, append(append([]storage.LabelledFrame{}, t.train...), t.test...), t.featureProgress); err != nil {
+	if err := t.extract(ctx); err != nil {
 		return v, err
 	}
 	h, statement, err := t.fit(ctx)
@@ -145,6 +146,20 @@ func (t *training) gather(ctx context.Context) ([]Lack, error) {
 	return ready.Lacking, nil
 }
 
+// extract has the features computed that are not cached: test frames are looked
+// at as they are judged, training frames from all sides.
+func (t *training) extract(ctx context.Context) error {
+	missing, err := t.features.missing(t.prep, views(t.recipe), t.train)
+	if err != nil {
+		return err
+	}
+	more, err := t.features.missing(t.prep, 1, t.test)
+	if err != nil {
+		return err
+	}
+	return t.features.computeAll(ctx, append(missing, more...), t.featureProgress)
+}
+
 func (t *training) featureProgress(ctx context.Context, done, all int, left time.Duration) error {
 	t.state.Stage, t.state.LeftS = "features", left.Seconds()
 	return t.report(ctx, 0.5*float64(done)/float64(max(all, 1)), fmt.Sprintf("features of %d of %d pictures", done, all), false)
@@ -154,7 +169,7 @@ func (t *training) featureProgress(ctx context.Context, done, all int, left time
 func (t *training) fit(ctx context.Context) (*head.Head, Statement, error) {
 	s := Statement{Loss: head.Loss, Optimiser: head.Optimiser, Backbone: BackboneSHA256, Data: dataDigest(t.train, t.test)}
 	o := head.ForFrames(len(t.train))
-	source, err := t.features.source(t.prep, t.train, t.classes)
+	source, err := t.features.source(t.prep, views(t.recipe), t.train, t.classes)
 	if err != nil {
 		return nil, s, err
 	}
@@ -172,7 +187,7 @@ func (t *training) fit(ctx context.Context) (*head.Head, Statement, error) {
 	if err != nil {
 		return nil, s, err
 	}
-	s.Options, s.Seconds = o, time.Since(began).Seconds()
+	s.Options, s.Views, s.Seconds = o, source.Views(), time.Since(began).Seconds()
 	if s.Counts, err = t.db.ClassCounts(ctx, t.recipe.ID); err != nil {
 		return nil, s, err
 	}

@@ -32,6 +32,7 @@ type Recipe struct {
 	Archived   []vision.Class // no longer used; frames may still carry them
 	Region     vision.Region
 	Size       int
+	Mirror     bool // a mirrored part would be of the same class: training looks at each frame mirrored too
 	Thresholds vision.Thresholds
 	Learn      LearnRule
 	Promote    PromoteRule
@@ -62,13 +63,13 @@ func (r Recipe) ClassNames() []string {
 // NewRecipe is a recipe with the defaults that suit most products.
 func NewRecipe(name string, classes []vision.Class) Recipe {
 	return Recipe{
-		Name: name, Classes: classes, Size: 224, Thresholds: vision.DefaultThresholds,
+		Name: name, Classes: classes, Size: 224, Mirror: true, Thresholds: vision.DefaultThresholds,
 		Learn:   LearnRule{After: 10, QuietSeconds: 20},
 		Promote: PromoteRule{Auto: true, Metric: "balanced_accuracy", Margin: 0.01},
 	}
 }
 
-const recipeColumns = `id, name, region_json, size, threshold_ok, threshold_ng, learn_after, learn_quiet_s,
+const recipeColumns = `id, name, region_json, size, mirror, threshold_ok, threshold_ng, learn_after, learn_quiet_s,
 	promote_auto, promote_metric, promote_margin, champion_id, demo, created_at`
 
 func scanRecipe(s scanner) (Recipe, error) {
@@ -76,7 +77,7 @@ func scanRecipe(s scanner) (Recipe, error) {
 	var region string
 	var champion sql.NullInt64
 	var at int64
-	err := s.Scan(&r.ID, &r.Name, &region, &r.Size, &r.Thresholds.OK, &r.Thresholds.NG, &r.Learn.After, &r.Learn.QuietSeconds,
+	err := s.Scan(&r.ID, &r.Name, &region, &r.Size, &r.Mirror, &r.Thresholds.OK, &r.Thresholds.NG, &r.Learn.After, &r.Learn.QuietSeconds,
 		&r.Promote.Auto, &r.Promote.Metric, &r.Promote.Margin, &champion, &r.Demo, &at)
 	if err != nil {
 		return r, err
@@ -152,9 +153,9 @@ func (db *DB) AddRecipe(ctx context.Context, by string, r Recipe) (Recipe, error
 	}
 	r.CreatedAt = db.now()
 	err := db.change(ctx, func(tx *sql.Tx) error {
-		res, err := tx.Exec(`INSERT INTO recipes (name, region_json, size, threshold_ok, threshold_ng, learn_after, learn_quiet_s,
-			promote_auto, promote_metric, promote_margin, demo, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`,
-			r.Name, marshal(r.Region), r.Size, r.Thresholds.OK, r.Thresholds.NG, r.Learn.After, r.Learn.QuietSeconds,
+		res, err := tx.Exec(`INSERT INTO recipes (name, region_json, size, mirror, threshold_ok, threshold_ng, learn_after, learn_quiet_s,
+			promote_auto, promote_metric, promote_margin, demo, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+			r.Name, marshal(r.Region), r.Size, r.Mirror, r.Thresholds.OK, r.Thresholds.NG, r.Learn.After, r.Learn.QuietSeconds,
 			r.Promote.Auto, r.Promote.Metric, r.Promote.Margin, r.Demo, millis(r.CreatedAt))
 		if unique(err) {
 			return fail(Conflict, "there is a recipe named %q already", r.Name)
@@ -186,9 +187,9 @@ func (db *DB) ChangeRecipe(ctx context.Context, by string, r Recipe) error {
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(`UPDATE recipes SET name=?, region_json=?, size=?, threshold_ok=?, threshold_ng=?, learn_after=?, learn_quiet_s=?,
+		_, err = tx.Exec(`UPDATE recipes SET name=?, region_json=?, size=?, mirror=?, threshold_ok=?, threshold_ng=?, learn_after=?, learn_quiet_s=?,
 			promote_auto=?, promote_metric=?, promote_margin=? WHERE id=?`,
-			r.Name, marshal(r.Region), r.Size, r.Thresholds.OK, r.Thresholds.NG, r.Learn.After, r.Learn.QuietSeconds,
+			r.Name, marshal(r.Region), r.Size, r.Mirror, r.Thresholds.OK, r.Thresholds.NG, r.Learn.After, r.Learn.QuietSeconds,
 			r.Promote.Auto, r.Promote.Metric, r.Promote.Margin, r.ID)
 		if unique(err) {
 			return fail(Conflict, "there is a recipe named %q already", r.Name)
@@ -208,6 +209,6 @@ func (db *DB) ChangeRecipe(ctx context.Context, by string, r Recipe) error {
 func recipeSubject(id int64) string { return fmt.Sprintf("recipe %d", id) }
 
 func publicRecipe(r Recipe) map[string]any {
-	return map[string]any{"name": r.Name, "region": r.Region, "size": r.Size, "thresholds": r.Thresholds,
+	return map[string]any{"name": r.Name, "region": r.Region, "size": r.Size, "mirror": r.Mirror, "thresholds": r.Thresholds,
 		"learn": r.Learn, "promote": r.Promote, "classes": r.Classes}
 }

@@ -40,9 +40,14 @@ func (r Region) Pixels(width, height int) (x, y, w, h int) {
 // Preparation is how a picture becomes a network's input.
 type Preparation struct {
 	Region      Region `json:"region"`
-	Size        int    `json:"size"`        // side of the square input in pixels, a multiple of 32 from 224 to 896
-	Orientation int    `json:"orientation"` // EXIF orientation 1–8 as the gate read it; 0 counts as 1
+	Size        int    `json:"size"`           // side of the square input in pixels, a multiple of 32 from 224 to 896
+	Orientation int    `json:"orientation"`    // EXIF orientation 1–8 as the gate read it; 0 counts as 1
+	View        int    `json:"view,omitempty"` // how the region is mirrored, 0 to Views-1; only training looks at others than 0
 }
+
+// Views is in how many ways a region can be mirrored: not at all, left to right,
+// top to bottom, and both.
+const Views = 4
 
 // ModelRef names one ONNX file among the blobs.
 type ModelRef struct {

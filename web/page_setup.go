@@ -130,7 +130,7 @@ func (w *Server) setView(c echo.Context) error {
 			*to = v
 		}
 		size, err := decimal(c, "size")
-		r.Size = int(size)
+		r.Size, r.Mirror = int(size), c.FormValue("mirror") != ""
 		return err
 	})
 }

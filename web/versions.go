@@ -20,6 +20,7 @@ type recipeAnswer struct {
 	Classes    []vision.Class      `json:"classes"`
 	Region     vision.Region       `json:"region"`
 	Size       int                 `json:"size"`
+	Mirror     bool                `json:"mirror"`
 	Thresholds vision.Thresholds   `json:"thresholds"`
 	Learn      storage.LearnRule   `json:"learn"`
 	Promote    storage.PromoteRule `json:"promote"`
@@ -27,7 +28,7 @@ type recipeAnswer struct {
 }
 
 func recipeJSON(r storage.Recipe) recipeAnswer {
-	return recipeAnswer{r.ID, r.Name, append([]vision.Class{}, r.Classes...), r.Region, r.Size, r.Thresholds, r.Learn, r.Promote, r.ChampionID}
+	return recipeAnswer{r.ID, r.Name, append([]vision.Class{}, r.Classes...), r.Region, r.Size, r.Mirror, r.Thresholds, r.Learn, r.Promote, r.ChampionID}
 }
 
 func (w *Server) listRecipes(c echo.Context) error {

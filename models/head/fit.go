@@ -27,20 +27,20 @@ type Options struct {
 
 // Defaults are the options that were measured for hundreds of frames and more.
 func Defaults() Options {
-	return Options{Epochs: 25, Batch: 32, LocalRate: 3e-3, PooledRate: 1e-3, Decay: 1e-4, Sharpness: 4, Seed: 1}
+	return Options{Epochs: 25, Batch: 32, LocalRate: 3e-3, PooledRate: 1e-3, Decay: 3e-2, Sharpness: 4, Average: 8, Seed: 1}
 }
 
 // fewFrames is where Defaults begin to be better than the options for few frames.
 const fewFrames = 320
 
 // ForFrames are the options for so many training frames: few of them need more
-// steps and a slower pooled layer, which would learn them by heart. Trained on
-// ten frames a class and judged on the rest of the training half, six draws
-// each, that lifts the accuracy on the NEU surface defects from 97.8 to 98.6 %.
+// steps, a slower pooled layer, which would learn them by heart, and less decay.
+// Trained on ten frames a class and judged on the rest of the training half, six
+// draws each, that lifts the accuracy on the NEU surface defects from 97.8 to 98.6 %.
 func ForFrames(frames int) Options {
 	o := Defaults()
 	if frames < fewFrames {
-		o.Epochs, o.Batch, o.PooledRate = 50, 8, 3e-4
+		o.Epochs, o.Batch, o.PooledRate, o.Decay = 50, 8, 3e-4, 1e-4
 	}
 	return o
 }
@@ -49,7 +49,8 @@ func ForFrames(frames int) Options {
 type Source interface {
 	Len() int
 	Class(i int) int // index into the classes
-	Read(i int, f *Features) error
+	Views() int      // how many ways of looking at each frame there are, at least 1
+	Read(i, view int, f *Features) error
 }
 
 // Progress of a fit after a batch.
@@ -148,7 +149,7 @@ func (f *fitter) run(ctx context.Context, progress func(Progress) error) error {
 				return err
 			}
 			batch := order[at:min(at+o.Batch, n)]
-			if err := f.batch(batch); err != nil {
+			if err := f.batch(batch, p.Epoch); err != nil {
 				return err
 			}
 			loss, mass = loss+f.total.loss, mass+f.total.mass
@@ -175,8 +176,8 @@ func (f *fitter) run(ctx context.Context, progress func(Progress) error) error {
 	return nil
 }
 
-// batch takes one step of Adam.
-func (f *fitter) batch(frames []int) error {
+// batch takes one step of Adam. Each pass looks at a frame from its next view.
+func (f *fitter) batch(frames []int, pass int) error {
 	f.fold()
 	var all sync.WaitGroup
 	errs := make([]error, shards)
@@ -188,7 +189,7 @@ func (f *fitter) batch(frames []int) error {
 	for range min(shards, runtime.GOMAXPROCS(0)) {
 		all.Go(func() {
 			for s := range next {
-				errs[s] = f.shard(s, frames)
+				errs[s] = f.shard(s, frames, pass)
 			}
 		})
 	}
@@ -205,12 +206,12 @@ func (f *fitter) batch(frames []int) error {
 	return nil
 }
 
-func (f *fitter) shard(s int, frames []int) error {
+func (f *fitter) shard(s int, frames []int, pass int) error {
 	g := f.grads[s]
 	g.reset()
 	for i := s; i < len(frames); i += shards {
 		frame := frames[i]
-		if err := f.source.Read(frame, &f.features[s]); err != nil {
+		if err := f.source.Read(frame, (frame+pass)%f.source.Views(), &f.features[s]); err != nil {
 			return err
 		}
 		class := f.source.Class(frame)

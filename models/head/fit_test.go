@@ -24,7 +24,8 @@ type drawn struct {
 
 func (d *drawn) Len() int        { return len(d.frames) }
 func (d *drawn) Class(i int) int { return d.classes[i] }
-func (d *drawn) Read(i int, f *Features) error {
+func (d *drawn) Views() int      { return 1 }
+func (d *drawn) Read(i, _ int, f *Features) error {
 	copy(f.Taps, d.frames[i].Taps)
 	copy(f.Pooled, d.frames[i].Pooled)
 	return nil
@@ -95,8 +96,7 @@ func fit(t *testing.T, s Source, classes int, o Options) *Head {
 
 func TestFitTellsDefectsOfOnePlaceApart(t *testing.T) {
 	for _, classes := range []int{3, 9} { // one block of the kernels, and two
-		o := Defaults()
-		o.Batch = 4 // so that few frames still make many steps
+		o := ForFrames(10 * classes)
 		h := fit(t, draw(1, 10*classes, classes), classes, o)
 		fresh, right := draw(2, 5*classes, classes), 0
 		p := NewPredictor(h)

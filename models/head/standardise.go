@@ -13,6 +13,8 @@ const leastStd = 1e-3
 // standardise measures mean and standard deviation of each channel and pooled
 // feature over the training frames, and of nothing else. Those of the channels
 // follow from the pooled features, which hold mean and deviation of each frame.
+// It looks at the frames from all views in turn: what never changes in one view
+// may change in another.
 func standardise(ctx context.Context, source Source, h *Head) error {
 	sum, square := make([]float64, onnx.PooledLen), make([]float64, onnx.PooledLen)
 	f := NewFeatures(h.Size)
@@ -20,7 +22,7 @@ func standardise(ctx context.Context, source Source, h *Head) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := source.Read(i, &f); err != nil {
+		if err := source.Read(i, i%source.Views(), &f); err != nil {
 			return err
 		}
 		for j, v := range f.Pooled {

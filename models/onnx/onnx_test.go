@@ -368,7 +368,8 @@ type pictures struct {
 
 func (p *pictures) Len() int        { return len(p.features) }
 func (p *pictures) Class(i int) int { return (i + 1) % 2 }
-func (p *pictures) Read(i int, f *head.Features) error {
+func (p *pictures) Views() int      { return 1 }
+func (p *pictures) Read(i, _ int, f *head.Features) error {
 	*f = p.features[i]
 	return nil
 }

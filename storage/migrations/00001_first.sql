@@ -23,6 +23,7 @@ CREATE TABLE recipes (
   name            TEXT    NOT NULL,
   region_json     TEXT    NOT NULL,
   size            INTEGER NOT NULL,
+  mirror          INTEGER NOT NULL,
   threshold_ok    REAL    NOT NULL,
   threshold_ng    REAL    NOT NULL,
   learn_after     INTEGER NOT NULL,

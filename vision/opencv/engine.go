@@ -100,7 +100,7 @@ type Input struct{ blob gocv.Mat }
 func (i *Input) Close() error { return i.blob.Close() }
 
 // Prepare crops the region, resizes it to the square input (by area when
-// shrinking, linear when growing), and makes RGB values (v − 127) / 128.
+// shrinking, linear when growing), mirrors it as the view says, and makes RGB values (v − 127) / 128.
 func (p *Picture) Prepare(prep vision.Preparation) *Input {
 	x, y, w, h := prep.Region.Pixels(p.Size())
 	part := p.mat.Region(image.Rect(x, y, x+w, y+h))
@@ -112,6 +112,9 @@ func (p *Picture) Prepare(prep vision.Preparation) *Input {
 	square := gocv.NewMat()
 	defer square.Close()
 	gocv.Resize(part, &square, image.Pt(prep.Size, prep.Size), 0, 0, how)
+	if prep.View > 0 {
+		gocv.Flip(square, &square, [vision.Views]int{1: 1, 2: 0, 3: -1}[prep.View])
+	}
 	blob := gocv.BlobFromImage(square, 1.0/128, image.Pt(prep.Size, prep.Size), gocv.NewScalar(127, 127, 127, 0), true, false)
 	return &Input{blob}
 }

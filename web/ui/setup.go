@@ -43,6 +43,7 @@ type RecipeView struct {
 	Region     vision.Region
 	Size       int
 	Sizes      []SizeChoice
+	Mirror     bool
 	Sample     int64 // a frame to draw the region on, 0 while there is none
 	SampleW    int   // pixels of its upright picture
 	SampleH    int
