@@ -28,6 +28,7 @@ type Dispatcher struct {
 	mu        sync.Mutex
 	inFlight  map[int64]bool
 	recipes   map[int64]judging // by recipe ID; forgotten when a recipe or version changes
+	changes   int               // how often that happened
 	notBefore time.Time         // no new attempt earlier, after trouble that is not the frame's
 }
 
@@ -55,6 +56,7 @@ func NewDispatcher(db *storage.DB, crew *pool.Pool, pictures *Pictures, pooled *
 		case storage.RecipeChanged, storage.VersionChanged:
 			d.mu.Lock()
 			clear(d.recipes)
+			d.changes++
 			d.mu.Unlock()
 			d.nudge()
 		case storage.FrameAdded:
@@ -143,6 +145,7 @@ func (d *Dispatcher) dispatch(ctx context.Context, running *sync.WaitGroup) time
 func (d *Dispatcher) judging(ctx context.Context, recipeID int64) (judging, error) {
 	d.mu.Lock()
 	j, ok := d.recipes[recipeID]
+	changes := d.changes
 	d.mu.Unlock()
 	if ok {
 		return j, nil
@@ -155,7 +158,9 @@ func (d *Dispatcher) judging(ctx context.Context, recipeID int64) (judging, erro
 		return j, err
 	}
 	d.mu.Lock()
-	d.recipes[recipeID] = j
+	if d.changes == changes { // else what was read may be out of date already
+		d.recipes[recipeID] = j
+	}
 	d.mu.Unlock()
 	return j, nil
 }

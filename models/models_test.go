@@ -151,8 +151,8 @@ func (p *plant) close() {
 func (p *plant) eventually(what string, ok func() bool) {
 	p.Helper()
 	for start := time.Now(); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Since(start) > 60*time.Second {
-			p.Fatalf("in a minute: not that %s", what)
+		if time.Since(start) > 30*time.Second {
+			p.Fatalf("in half a minute: not that %s", what)
 		}
 	}
 }
@@ -231,7 +231,7 @@ func (p *plant) label(recipeID int64, from, to int) {
 func (p *plant) recipe(name string) storage.Recipe {
 	p.Helper()
 	r := storage.NewRecipe(name, classes())
-	r.Learn.After, r.Promote.Auto = 0, false
+	r.Learn.After, r.Promote.Auto, r.Mirror = 0, false, false
 	return must(p.db.AddRecipe(p.Context(), "qa", r))(p)
 }
 
