@@ -84,7 +84,10 @@ func (r *Registry) Promote(ctx context.Context, by string, versionID int64, reas
 	if v, err = r.db.Promote(ctx, by, versionID, reason); err != nil {
 		return v, err
 	}
-	return v, r.clear(ctx, v.RecipeID)
+	if err := r.clear(ctx, v.RecipeID); err != nil {
+		return v, err
+	}
+	return r.db.Version(ctx, v.ID)
 }
 
 // Rollback makes the champion before the present one champion again.
@@ -97,7 +100,10 @@ func (r *Registry) Rollback(ctx context.Context, by string, recipeID int64) (sto
 		return v, err
 	}
 	r.warm(ctx, v)
-	return r.db.Rollback(ctx, by, recipeID)
+	if v, err = r.db.Rollback(ctx, by, recipeID); err != nil {
+		return v, err
+	}
+	return r.db.Version(ctx, v.ID)
 }
 
 // warm has the workers load a version ahead of its first frame. One that cannot
