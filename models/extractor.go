@@ -2,9 +2,6 @@ package models
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,21 +31,37 @@ type Extractor struct {
 	files  map[int]vision.ModelRef // extractor files by input size
 	stores map[string]*features.Store
 
-	ahead   chan int64 // frames to compute before a training asks for them
-	stopped sync.WaitGroup
+	ahead   chan int64    // frames to compute before a training asks for them
+	removed chan struct{} // recipes were removed
 }
 
 // NewExtractor keeps its caches in the folder.
 func NewExtractor(db *storage.DB, crew *pool.Pool, folder string, log *slog.Logger) *Extractor {
-	return &Extractor{db: db, crew: crew, folder: folder, log: log, files: map[int]vision.ModelRef{}, stores: map[string]*features.Store{}, ahead: make(chan int64, 1024)}
+	e := &Extractor{
+		db: db, crew: crew, folder: folder, log: log, files: map[int]vision.ModelRef{}, stores: map[string]*features.Store{},
+		ahead: make(chan int64, 1024), removed: make(chan struct{}, 1),
+	}
+	db.Listen(func(event storage.Event) {
+		if event.Kind == storage.RecipeChanged && event.RecipeID == 0 {
+			select {
+			case e.removed <- struct{}{}:
+			default:
+			}
+		}
+	})
+	return e
 }
 
-// Run computes features ahead until ctx ends, then closes the caches.
+// Run computes features ahead until ctx ends, then closes the caches. Caches
+// that no recipe uses any more are removed.
 func (e *Extractor) Run(ctx context.Context) error {
+	e.tidy(ctx)
 	for {
 		select {
 		case <-ctx.Done():
 			return e.close()
+		case <-e.removed:
+			e.tidy(ctx)
 		case id := <-e.ahead:
 			if err := e.compute(ctx, id); err != nil && ctx.Err() == nil {
 				e.log.Debug("features could not be computed ahead", "frame", id, "error", err)
@@ -149,17 +162,9 @@ func (e *Extractor) file(ctx context.Context, size int) (vision.ModelRef, error)
 
 // store gives the cache of a preparation.
 func (e *Extractor) store(prep vision.Preparation) (*features.Store, error) {
-	if prep.Region.Whole() {
-		prep.Region = vision.Region{}
-	}
-	text, err := json.Marshal(prep.Region)
+	name, err := cacheName(prep)
 	if err != nil {
 		return nil, err
-	}
-	sum := sha256.Sum256(text)
-	name := fmt.Sprintf("%s-%d-%s", BackboneSHA256[:8], prep.Size, hex.EncodeToString(sum[:4]))
-	if prep.View > 0 {
-		name += fmt.Sprintf("-%d", prep.View)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
