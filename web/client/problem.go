@@ -16,6 +16,7 @@ type Problem struct {
 	Status   int    `json:"status"` // of the answer itself, whatever the document says
 	Detail   string `json:"detail"`
 	Instance string `json:"instance"`
+	Code     string `json:"code"` // stable, for programs
 }
 
 // Error says in one line what happened and, where the server told it, why.
