@@ -123,8 +123,8 @@ func TestWorkersKilledInMidFrameLoseNoFrame(t *testing.T) {
 	kills := 0
 	go func() {
 		defer close(done)
-		for range 4 {
-			time.Sleep(400 * time.Millisecond)
+		for range storage.MaxDeaths - 1 { // more could fall on one frame, which would be set aside
+			time.Sleep(time.Second)
 			for _, w := range s.Crew.Workers() {
 				if syscall.Kill(w.PID, syscall.SIGKILL) == nil {
 					kills++
@@ -168,7 +168,7 @@ func TestWorkersKilledInMidFrameLoseNoFrame(t *testing.T) {
 func TestATrainingThatKillsInterruptEndsInTheSameVersion(t *testing.T) {
 	folder := t.TempDir()
 	s := startSiteIn(t, folder)
-	s.teachFrom(160) // enough that a training takes seconds
+	s.teachFrom(100) // enough that a training takes seconds
 	s.stop()
 	db, err := storage.Open(t.Context(), storage.Settings{Folder: folder})
 	if err != nil {

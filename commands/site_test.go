@@ -108,7 +108,7 @@ func (s *site) teachFrom(parts int) {
 // champion waits for a champion other than the last one.
 func (s *site) champion(last int64) int64 {
 	s.t.Helper()
-	for began := time.Now(); time.Since(began) < time.Minute; time.Sleep(20 * time.Millisecond) {
+	for began := time.Now(); time.Since(began) < 4*time.Minute; time.Sleep(20 * time.Millisecond) {
 		r, err := s.DB.Recipe(s.t.Context(), s.recipe.ID)
 		if err != nil {
 			s.t.Fatal(err)
@@ -117,14 +117,14 @@ func (s *site) champion(last int64) int64 {
 			return r.ChampionID
 		}
 	}
-	s.t.Fatal("no new champion within a minute")
+	s.t.Fatal("no new champion within four minutes")
 	return 0
 }
 
 // post posts a drawn part and waits for its verdict.
 func (s *site) post(rng *rand.Rand, kind, serial string) client.Inspection {
 	s.t.Helper()
-	p, err := s.station.PostFrame(s.t.Context(), client.Frame{Image: encodePart(s.t, drawPart(rng, kind)), Serial: serial}, 30*time.Second)
+	p, err := s.station.PostFrame(s.t.Context(), client.Frame{Image: encodePart(s.t, drawPart(rng, kind)), Serial: serial}, 2*time.Minute)
 	if err != nil {
 		s.t.Fatal(err)
 	}

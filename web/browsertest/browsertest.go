@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -63,11 +64,13 @@ type Tab struct {
 	complaints []string
 }
 
-// life bounds a tab, so that a page that never settles fails its test.
-const life = 3 * time.Minute
+const (
+	patience = 2 * time.Minute // what a slow machine under the race detector may take
+	life     = 6 * time.Minute // bounds a tab, so that a page that never settles fails its test
+)
 
-// Open shows an address in a tab of its own, of a size in pixels. Tabs share
-// the browser's cookies.
+// Open shows an address in a tab of its own, of a size in pixels, with no
+// cookies of a test before.
 func Open(t testing.TB, url string, width, height int64) *Tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(chromium(t))
@@ -90,7 +93,7 @@ func Open(t testing.TB, url string, width, height int64) *Tab {
 			}
 		}
 	})
-	b.Run(chromedp.EmulateViewport(width, height))
+	b.Run(network.ClearBrowserCookies(), chromedp.EmulateViewport(width, height))
 	b.Go(url)
 	return b
 }
@@ -122,7 +125,7 @@ func Eval[T any](b *Tab, script string) T {
 // Until waits for a script to say true; the words go into the failure.
 func (b *Tab) Until(what, script string) {
 	b.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for time.Now().Before(deadline) {
 		var ok bool
 		// A page that is just being left has no answer; the next one has.
