@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -248,10 +249,10 @@ func (p *Pool) lose(id string, reason error) {
 	}
 }
 
-// Load has every live worker load a model ahead of its first frame.
+// Load has every live worker that gets frames load a model ahead of its first one.
 func (p *Pool) Load(ctx context.Context, model vision.ModelRef, size int) error {
 	var all sync.WaitGroup
-	workers := p.Workers()
+	workers := slices.DeleteFunc(p.Workers(), func(w Worker) bool { return w.Refused != "" })
 	errs := make([]error, len(workers))
 	for i, w := range workers {
 		all.Go(func() {

@@ -16,11 +16,12 @@ import (
 // worker of another protocol alone and says so.
 const Protocol = 1
 
-// Subjects.
+// Subjects. Those that any worker answers name the protocol, so that no worker
+// of another one takes part.
 const (
-	Heartbeats = "loupe.worker.beat"  // worker → server, each second
-	Extract    = "loupe.work.extract" // server → queue group Group
-	Render     = "loupe.work.render"  // server → queue group Group
+	Heartbeats = "loupe.worker.beat"    // worker → server, each second
+	Extract    = "loupe.work.1.extract" // server → queue group Group
+	Render     = "loupe.work.1.render"  // server → queue group Group
 	Group      = "loupe-workers"
 	judge      = "loupe.work.judge." // + worker ID
 	load       = "loupe.work.load."  // + worker ID
