@@ -118,7 +118,7 @@ func TestMirroredViewsAreTrainedOnAndNotTestedOn(t *testing.T) {
 		t.Fatal("a new recipe does not mirror")
 	}
 	r = must(p.db.AddRecipe(t.Context(), "qa", r))(t)
-	p.label(r.ID, 0, 5)
+	p.label(r.ID, 0, 4)
 	said := p.extracted()
 	p.learns()
 	v := p.train(r.ID)
@@ -127,7 +127,7 @@ func TestMirroredViewsAreTrainedOnAndNotTestedOn(t *testing.T) {
 		t.Errorf("%d views; caches %v", s.Views, p.caches())
 	}
 	last := said()
-	if want := fmt.Sprintf("of %d pictures", 12*vision.Views+3); len(last) == 0 || !strings.HasSuffix(last[len(last)-1], want) {
+	if want := fmt.Sprintf("of %d pictures", 9*vision.Views+3); len(last) == 0 || !strings.HasSuffix(last[len(last)-1], want) {
 		t.Errorf("says %q, want %q", last, want)
 	}
 }
@@ -136,12 +136,12 @@ func TestCachesOfARemovedDemonstrationAreForgotten(t *testing.T) {
 	p := open(t, taught(t), 2)
 	kept := p.caches()
 	r := storage.NewRecipe("demonstration", classes())
-	r.Demo, r.Size, r.Learn.After = true, 256, 0
+	r.Demo, r.Size, r.Mirror, r.Learn.After = true, 256, false, 0
 	r = must(p.db.AddRecipe(t.Context(), "demonstration", r))(t)
 	p.label(r.ID, 0, 4)
 	p.learns()
 	p.train(r.ID)
-	if names := p.caches(); len(names) != len(kept)+vision.Views {
+	if names := p.caches(); len(names) != len(kept)+1 {
 		t.Fatalf("caches %v, were %v", names, kept)
 	}
 	if err := p.db.RemoveDemonstration(t.Context(), "ann"); err != nil {

@@ -115,13 +115,14 @@ func (p *plant) during(stage string, do func(storage.Job)) {
 func TestTrainingGoesOnAfterARestart(t *testing.T) {
 	for _, stage := range []string{"features", "fit", "evaluate", "write"} {
 		t.Run(stage, func(t *testing.T) {
-			folder := taught(t)
+			folder, workers := taught(t), 0
 			if stage == "features" {
+				workers = 2
 				if err := os.RemoveAll(filepath.Join(folder, "cache")); err != nil {
 					t.Fatal(err)
 				}
 			}
-			p := open(t, folder, 2)
+			p := open(t, folder, workers)
 			first := p.champion()
 			results := must(p.db.Results(t.Context(), first.ID))(t)
 			p.during(stage, func(storage.Job) { p.stop() })
@@ -129,7 +130,7 @@ func TestTrainingGoesOnAfterARestart(t *testing.T) {
 			j := must(p.learner.Train(t.Context(), "qa", first.RecipeID))(t)
 			<-p.run.Done()
 			p.close()
-			p = open(t, folder, 2)
+			p = open(t, folder, workers)
 			if j = must(p.db.Job(t.Context(), j.ID))(t); j.State != storage.JobRunning {
 				t.Fatalf("the interrupted job is %s: %s", j.State, j.Message)
 			}
