@@ -1,7 +1,6 @@
 package storage_test
 
 import (
-	"fmt"
 	"testing"
 
 	"loupe/storage"
@@ -64,72 +63,5 @@ func TestCorrectionsThatCannotBeAreRefused(t *testing.T) {
 	f.refused(err, storage.NotFound)
 	if now, err := f.Frame(ctx, fr.ID); err != nil || now.Label != "" {
 		t.Errorf("half of a refused change is in force: %q, %v", now.Label, err)
-	}
-}
-
-func TestAClassIsArchivedWhileFramesCarryIt(t *testing.T) {
-	f := open(t)
-	r := f.recipe("caps")
-	s := f.station(r, "press")
-	ctx := t.Context()
-	for n := range 3 {
-		f.label(f.frame(s, fmt.Sprint(n)).ID, "dent", "ada")
-	}
-	f.refused(f.ArchiveClass(ctx, "ada", r.ID, "dent", false, ""), storage.Conflict)
-	f.refused(f.ArchiveClass(ctx, "ada", r.ID, "dent", false, "rust"), storage.Invalid)
-	f.must(f.ArchiveClass(ctx, "ada", r.ID, "dent", true, ""))
-	use, err := f.ClassUse(ctx, r.ID)
-	if err != nil || use["dent"] != 3 {
-		t.Errorf("the labels are gone: %v, %v", use, err)
-	}
-	if data, err := f.DataSet(ctx, r.ID); err != nil || len(data) != 0 {
-		t.Errorf("archived frames are trained on: %v, %v", data, err)
-	}
-	fr := f.frame(s, "4")
-	_, _, err = f.Correct(ctx, storage.Correction{FrameID: fr.ID, Class: "dent", Person: "ada"})
-	f.refused(err, storage.Invalid)
-	f.label(fr.ID, "scratch", "ada")
-	f.must(f.ArchiveClass(ctx, "ada", r.ID, "scratch", false, "good"))
-	if now, err := f.Frame(ctx, fr.ID); err != nil || now.Label != "good" {
-		t.Errorf("the frame was not moved: %q, %v", now.Label, err)
-	}
-}
-
-func TestAllFramesOfAPartLieOnOneSideOfTheSplit(t *testing.T) {
-	f := open(t)
-	r := f.recipe("caps")
-	s := f.station(r, "press")
-	side := map[string]string{}
-	for turn := range 3 { // three pictures of each part
-		for n := range 40 {
-			serial := fmt.Sprint(n)
-			row := f.row(s, fmt.Sprint(n, " ", turn))
-			row.Serial = serial
-			fr, _, err := f.AddFrame(t.Context(), row)
-			f.must(err)
-			f.label(fr.ID, []string{"good", "dent"}[n%2], "ada")
-			now, err := f.Frame(t.Context(), fr.ID)
-			f.must(err)
-			if was, ok := side[serial]; ok && was != now.Share {
-				t.Errorf("part %s lies in %s and %s", serial, was, now.Share)
-			}
-			side[serial] = now.Share
-		}
-	}
-	counts, err := f.ClassCounts(t.Context(), r.ID)
-	f.must(err)
-	for _, c := range counts[:1] {
-		if c.Test == 0 || c.Train < 3*c.Test {
-			t.Errorf("%s: %d to train on, %d to test", c.Class, c.Train, c.Test)
-		}
-	}
-	// What a frame is corrected to later never moves it.
-	data, err := f.DataSet(t.Context(), r.ID)
-	f.must(err)
-	for _, d := range data {
-		f.label(d.FrameID, "scratch", "ada")
-		if now, err := f.Frame(t.Context(), d.FrameID); err != nil || now.Share != d.Share {
-			t.Errorf("frame %d moved from %s to %s, %v", d.FrameID, d.Share, now.Share, err)
-		}
 	}
 }

@@ -2,8 +2,11 @@ package storage_test
 
 import (
 	"fmt"
+	"math"
+	"reflect"
 	"sync"
 	"testing"
+	"time"
 
 	"loupe/storage"
 	"loupe/vision"
@@ -56,8 +59,7 @@ func TestARepeatedPostIsOneFrame(t *testing.T) {
 func TestPendingFramesWaitInOrderAcrossARestart(t *testing.T) {
 	f := open(t)
 	r := f.recipe("caps")
-	v, err := f.Promote(t.Context(), "ada", f.version(r).ID, "")
-	f.must(err)
+	v := f.champion(r)
 	s := f.station(r, "press")
 	var want []int64
 	for n := range 5 {
@@ -73,8 +75,7 @@ func TestPendingFramesWaitInOrderAcrossARestart(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("pending %v, want %v", got, want)
 	}
-	_, err = f.SaveInspection(t.Context(), storage.Inspection{FrameID: want[0], StationID: s.ID, RecipeID: r.ID, VersionID: v.ID, Judgement: vision.Judgement{Verdict: vision.OK, Class: "good"}})
-	f.must(err)
+	f.judge(pending[0], v, vision.OK, "good")
 	if n, err := f.CountPending(t.Context()); err != nil || n != 4 {
 		t.Errorf("%d pending after a verdict, %v", n, err)
 	}
@@ -86,8 +87,7 @@ func TestPendingFramesWaitInOrderAcrossARestart(t *testing.T) {
 func TestAFrameThatKillsThreeWorkersIsQuarantinedForGood(t *testing.T) {
 	f := open(t)
 	r := f.recipe("caps")
-	_, err := f.Promote(t.Context(), "ada", f.version(r).ID, "")
-	f.must(err)
+	f.champion(r)
 	fr := f.frame(f.station(r, "press"), "1")
 	ctx := t.Context()
 	for n := 1; n <= storage.MaxDeaths; n++ {
@@ -110,48 +110,112 @@ func TestAFrameThatKillsThreeWorkersIsQuarantinedForGood(t *testing.T) {
 	f.refused(f.Release(ctx, "ada", fr.ID), storage.Conflict)
 }
 
-func TestOneBadChangeUndoesNoOther(t *testing.T) {
+func TestAFrameIsFoundAsItWasSentAfterARestart(t *testing.T) {
 	f := open(t)
+	ctx := t.Context()
 	s := f.station(f.recipe("caps"), "press")
-	var all sync.WaitGroup
-	for n := range 40 {
-		all.Go(func() {
-			row := f.row(s, fmt.Sprint(n))
-			if n%4 == 3 {
-				row.RecipeID = 999 // there is none: the row is refused
-			}
-			_, _, err := f.AddFrame(t.Context(), row)
-			if (err != nil) != (n%4 == 3) {
-				t.Errorf("frame %d: %v", n, err)
-			}
-		})
+	row := f.row(s, "S-1")
+	row.Lot, row.Orientation, row.IdempotencyKey = "L-7", 6, "k1"
+	row.TakenAt = time.UnixMilli(1_700_000_000_123).UTC()
+	row.Readings = map[string]any{"temperature": 21.5, "tool": "äüß"}
+	sent, _, err := f.AddFrame(ctx, row)
+	f.must(err)
+	f.reopen()
+	for name, find := range map[string]func() (storage.Frame, error){
+		"by ID":  func() (storage.Frame, error) { return f.Frame(ctx, sent.ID) },
+		"by key": func() (storage.Frame, error) { return f.FrameByKey(ctx, s.ID, "k1") },
+	} {
+		found, err := find()
+		f.must(err)
+		sent.ReceivedAt = sent.ReceivedAt.UTC()
+		if !reflect.DeepEqual(found, sent) {
+			t.Errorf("%s:\n%+v, sent\n%+v", name, found, sent)
+		}
 	}
-	all.Wait()
-	totals, err := f.Totals(t.Context())
-	if err != nil || totals.Frames != 30 {
-		t.Errorf("%d frames stored, %v", totals.Frames, err)
+	if st, err := f.Station(ctx, s.ID); err != nil || st.LastSeenAt.IsZero() {
+		t.Errorf("the station was never heard of: %v, %v", st.LastSeenAt, err)
+	}
+	_, err = f.Frame(ctx, sent.ID+1)
+	f.refused(err, storage.NotFound)
+}
+
+func TestReadingsThatAreNoJSONAreRefused(t *testing.T) {
+	f := open(t)
+	row := f.row(f.station(f.recipe("caps"), "press"), "1")
+	row.Readings = map[string]any{"temperature": math.NaN()}
+	_, _, err := f.AddFrame(t.Context(), row)
+	f.refused(err, storage.Invalid)
+}
+
+// A frame of a recipe without a model waits, and is not handed to a worker
+// that could only fail.
+func TestFramesWaitUntilTheirRecipeHasAChampion(t *testing.T) {
+	f := open(t)
+	ctx := t.Context()
+	r := f.recipe("caps")
+	s := f.station(r, "press")
+	first, second := f.frame(s, "1"), f.frame(s, "2")
+	if all, err := f.PendingFrames(ctx, 0, 10); err != nil || len(all) != 0 {
+		t.Errorf("handed out without a champion: %v, %v", all, err)
+	}
+	if n, err := f.CountWaiting(ctx, s.ID); err != nil || n != 2 {
+		t.Errorf("%d wait at the station, %v", n, err)
+	}
+	f.champion(r)
+	if all, err := f.PendingFrames(ctx, 0, 1); err != nil || len(all) != 1 || all[0].ID != first.ID {
+		t.Errorf("the oldest does not come first: %v, %v", all, err)
+	}
+	if all, err := f.PendingFrames(ctx, first.ID, 10); err != nil || len(all) != 1 || all[0].ID != second.ID {
+		t.Errorf("after the first: %v, %v", all, err)
 	}
 }
 
-func TestAPictureIsWholeOrNotThere(t *testing.T) {
+func TestWhatAPersonMayDoWithAQuarantinedFrame(t *testing.T) {
 	f := open(t)
 	ctx := t.Context()
-	a, err := f.Blobs.PutContent(ctx, "frames", []byte("picture"))
-	f.must(err)
-	b, err := f.Blobs.PutContent(ctx, "frames", []byte("picture"))
-	f.must(err)
-	c, err := f.Blobs.PutContent(ctx, "frames", []byte("another"))
-	f.must(err)
-	if a != b || a == c {
-		t.Errorf("keys %s, %s, %s", a, b, c)
+	r := f.recipe("caps")
+	v := f.champion(r)
+	s := f.station(r, "press")
+	fr := f.frame(s, "1")
+	f.refused(f.Discard(ctx, "ada", fr.ID), storage.Conflict) // it only waits
+	f.must(f.Quarantine(ctx, fr.ID, "the picture cannot be decoded"))
+	_, err := f.RecordDeath(ctx, fr.ID, "late news of a worker")
+	f.refused(err, storage.NotFound)
+	_, err = f.SaveInspection(ctx, judged(fr, v, vision.OK, "good"))
+	f.refused(err, storage.Conflict)
+	if now, err := f.Frame(ctx, fr.ID); err != nil || now.Trouble != "the picture cannot be decoded" || now.Deaths != 0 {
+		t.Errorf("%q after %d deaths, %v", now.Trouble, now.Deaths, err)
 	}
-	if data, err := f.Blobs.Get(ctx, a); err != nil || string(data) != "picture" {
-		t.Errorf("%q, %v", data, err)
+	f.must(f.Discard(ctx, "ada", fr.ID))
+	f.refused(f.Release(ctx, "ada", fr.ID), storage.Conflict) // given up for good
+	if w, err := f.Waiting(ctx); err != nil || w.Pending != 0 || w.Quarantined != 0 {
+		t.Errorf("still waiting: %+v, %v", w, err)
 	}
-	if _, err := f.Blobs.Get(ctx, "frames/none"); storage.CodeOf(err) != storage.NotFound {
-		t.Errorf("a blob that is not there: %v", err)
+	log, err := f.Audit(ctx, fmt.Sprint("frame ", fr.ID), 0, 10)
+	if err != nil || len(log) != 1 || log[0].Person != "ada" || log[0].Before != `"quarantined"` || log[0].After != `"discarded"` {
+		t.Errorf("the log says %+v, %v", log, err)
 	}
-	if _, err := f.Blobs.Get(ctx, "../loupe.db"); err == nil {
-		t.Error("a key leads out of the folder")
+}
+
+// A released frame starts with three lives again, else one more death would
+// quarantine it although a person asked to try.
+func TestAReleasedFrameForgetsItsDeaths(t *testing.T) {
+	f := open(t)
+	ctx := t.Context()
+	fr := f.frame(f.station(f.recipe("caps"), "press"), "1")
+	for range storage.MaxDeaths {
+		_, err := f.RecordDeath(ctx, fr.ID, "the worker died")
+		f.must(err)
+	}
+	f.must(f.Release(ctx, "ada", fr.ID))
+	if out, err := f.RecordDeath(ctx, fr.ID, "the worker died"); err != nil || out {
+		t.Errorf("quarantined %v at the first death after the release, %v", out, err)
+	}
+	var kinds []storage.EventKind
+	f.Listen(func(e storage.Event) { kinds = append(kinds, e.Kind) })
+	f.must(f.Quarantine(ctx, fr.ID, "no"))
+	f.must(f.Release(ctx, "ada", fr.ID))
+	if fmt.Sprint(kinds) != "[quarantine quarantine frame]" {
+		t.Errorf("told the pages and the dispatcher %v", kinds)
 	}
 }

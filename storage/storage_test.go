@@ -102,6 +102,27 @@ func (f *folder) version(r storage.Recipe) storage.Version {
 	return v
 }
 
+// champion adds a version of the recipe that judges its frames.
+func (f *folder) champion(r storage.Recipe) storage.Version {
+	f.t.Helper()
+	v, err := f.Promote(f.t.Context(), "ada", f.version(r).ID, "")
+	f.must(err)
+	return v
+}
+
+// judged is what a version says about a frame.
+func judged(fr storage.Frame, v storage.Version, verdict vision.Verdict, class string) storage.Inspection {
+	return storage.Inspection{FrameID: fr.ID, VersionID: v.ID, Worker: "w1", Judgement: vision.Judgement{Verdict: verdict, Class: class, Score: 0.9, Probabilities: []vision.Probability{{Class: class, P: 0.9}}}}
+}
+
+// judge stores a verdict on a frame.
+func (f *folder) judge(fr storage.Frame, v storage.Version, verdict vision.Verdict, class string) storage.Inspection {
+	f.t.Helper()
+	i, err := f.SaveInspection(f.t.Context(), judged(fr, v, verdict, class))
+	f.must(err)
+	return i
+}
+
 // raw is the database as any other program sees it.
 func (f *folder) raw() *sql.DB {
 	f.t.Helper()
