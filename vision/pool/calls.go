@@ -21,11 +21,27 @@ type waiter struct {
 // Judge has a frame judged by the least busy worker. It waits for a free slot;
 // ErrNoWorkers comes at once when no worker is there.
 func (p *Pool) Judge(ctx context.Context, q wire.JudgeRequest) (wire.JudgeResult, error) {
-	var r wire.JudgeResult
-	m, err := p.acquire(ctx, q.Alone)
-	if err != nil {
-		return r, err
+	for {
+		var r wire.JudgeResult
+		m, err := p.acquire(ctx, q.Alone)
+		if err != nil {
+			return r, err
+		}
+		err = p.judge(ctx, m, q, &r)
+		if errors.Is(err, ErrNoWorkers) { // it ended before it was asked: the next one is
+			p.lose(m.ID, errors.New("it is not there any more"))
+			continue
+		}
+		if err != nil {
+			return r, err
+		}
+		r.Judgement.Pooled = r.Pooled
+		return r, explain(r.Trouble)
 	}
+}
+
+// judge asks one worker, of which a slot is held, and gives the slot back.
+func (p *Pool) judge(ctx context.Context, m *member, q wire.JudgeRequest, r *wire.JudgeResult) error {
 	limit, stop := context.WithTimeoutCause(ctx, p.settings.FrameLimit, ErrTimeout)
 	defer stop()
 	call, end := context.WithCancelCause(limit)
@@ -33,14 +49,11 @@ func (p *Pool) Judge(ctx context.Context, q wire.JudgeRequest) (wire.JudgeResult
 	f := &flight{end}
 	p.board(m, f)
 	defer p.leave(m, f, q.Alone)
-	if err := p.request(call, wire.Judge(m.ID), q, &r); err != nil {
-		if errors.Is(err, ErrTimeout) {
-			p.hung(m.ID)
-		}
-		return r, err
+	err := p.request(call, wire.Judge(m.ID), q, r)
+	if errors.Is(err, ErrTimeout) {
+		p.hung(m.ID)
 	}
-	r.Judgement.Pooled = r.Pooled
-	return r, explain(r.Trouble)
+	return err
 }
 
 // Extract has a free worker compute a frame's features.
