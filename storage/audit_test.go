@@ -66,3 +66,50 @@ func TestEachChangeIsRecordedWithWhoAndBeforeAndAfter(t *testing.T) {
 		}
 	}
 }
+
+func TestTheLogIsReadPageByPage(t *testing.T) {
+	f := open(t)
+	ctx := t.Context()
+	caps, lids := f.recipe("caps"), f.recipe("lids")
+	for n := range 5 {
+		caps.Thresholds.OK = 0.6 + float64(n)/10
+		f.must(f.ChangeRecipe(ctx, "ada", caps))
+		lids.Size = 224 + 32*n
+		f.must(f.ChangeRecipe(ctx, "lin", lids))
+	}
+	var got []string
+	for before := int64(0); ; {
+		page, err := f.Audit(ctx, fmt.Sprint("recipe ", caps.ID), before, 2)
+		f.must(err)
+		if len(page) == 0 {
+			break
+		}
+		for _, e := range page {
+			got = append(got, e.Person+" "+e.Action)
+		}
+		before = page[len(page)-1].ID
+	}
+	want := append(slices.Repeat([]string{"ada recipe.change"}, 5), "ada recipe.add")
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// What is refused leaves no record: the log tells what happened.
+func TestARefusedChangeLeavesNoRecord(t *testing.T) {
+	f := open(t)
+	ctx := t.Context()
+	r := f.recipe("caps")
+	s := f.station(r, "press")
+	f.station(r, "oven")
+	before, err := f.Audit(ctx, "", 0, 100)
+	f.must(err)
+	s.Name = "OVEN"
+	f.refused(f.ChangeStation(ctx, "ada", s), storage.Conflict)
+	f.refused(f.ArchiveClass(ctx, "ada", r.ID, "rust", true, ""), storage.NotFound)
+	_, _, err = f.Correct(ctx, storage.Correction{FrameID: f.frame(s, "1").ID, Class: "rust", Person: "ada"})
+	f.refused(err, storage.Invalid)
+	if after, err := f.Audit(ctx, "", 0, 100); err != nil || len(after) != len(before) {
+		t.Errorf("%d records before, %d after, %v", len(before), len(after), err)
+	}
+}

@@ -102,19 +102,26 @@ func (l *Line) recipe(ctx context.Context) (storage.Recipe, error) {
 	return storage.Recipe{}, &storage.Error{Code: storage.NotFound, Message: "there is no demonstration"}
 }
 
-// Start sets the demonstration up where there is none and lets its line run in
-// the background until Stop or Remove. A line that runs already goes on.
+// Start makes the demonstration's recipe where there is none and lets its line
+// run in the background until Stop or Remove. A line that runs already goes on.
 func (l *Line) Start(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stop != nil {
 		return nil
 	}
+	r, err := l.recipe(ctx)
+	if storage.CodeOf(err) == storage.NotFound {
+		r, err = l.addRecipe(ctx)
+	}
+	if err != nil {
+		return err
+	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop, l.done = stop, make(chan struct{})
 	go func(done chan struct{}) {
 		defer close(done)
-		if err := l.run(run); err != nil && run.Err() == nil {
+		if err := l.run(run, r); err != nil && run.Err() == nil {
 			l.log.Error("the demonstration line stopped", "error", err)
 		}
 	}(l.done)
@@ -142,19 +149,15 @@ func (l *Line) Remove(ctx context.Context, by string) error {
 	return l.db.SetSetting(ctx, startedKey, "")
 }
 
-func (l *Line) run(ctx context.Context) error {
-	r, err := l.recipe(ctx)
-	if storage.CodeOf(err) == storage.NotFound {
-		r, err = l.setUp(ctx)
-	}
-	if err != nil {
-		return err
-	}
+func (l *Line) run(ctx context.Context, r storage.Recipe) error {
 	token, err := l.token(ctx, r)
 	if err != nil {
 		return err
 	}
 	if r.ChampionID == 0 {
+		if err := l.addExamples(ctx, r); err != nil {
+			return fmt.Errorf("draw the demonstration's examples: %w", err)
+		}
 		if err := l.firstVersion(ctx, r.ID); err != nil {
 			return err
 		}
@@ -166,8 +169,7 @@ func (l *Line) run(ctx context.Context) error {
 	return l.post(ctx, client.New(l.url, token), since)
 }
 
-// setUp makes the recipe and labels a few drawn parts of each kind but the last.
-func (l *Line) setUp(ctx context.Context) (storage.Recipe, error) {
+func (l *Line) addRecipe(ctx context.Context) (storage.Recipe, error) {
 	r := storage.NewRecipe(recipeName, classes())
 	r.Demo, r.Size = true, 320 // burrs are small
 	r.Learn = storage.LearnRule{After: 1, QuietSeconds: 2}
@@ -176,15 +178,28 @@ func (l *Line) setUp(ctx context.Context) (storage.Recipe, error) {
 	if err != nil {
 		return r, fmt.Errorf("set up the demonstration's recipe: %w", err)
 	}
-	rng := rand.New(rand.NewPCG(1, 1))
+	return r, nil
+}
+
+// addExamples labels drawn parts of each kind but the last, as many as are
+// missing: an earlier start may have been interrupted.
+func (l *Line) addExamples(ctx context.Context, r storage.Recipe) error {
+	use, err := l.db.ClassUse(ctx, r.ID)
+	if err != nil {
+		return err
+	}
 	for n := range l.Examples {
-		for _, kind := range known {
+		for k, kind := range known {
+			if n < use[className(kind)] {
+				continue
+			}
+			rng := rand.New(rand.NewPCG(uint64(n), uint64(k)))
 			if err := l.addExample(ctx, r, rng, kind, n); err != nil {
-				return r, fmt.Errorf("draw the demonstration's examples: %w", err)
+				return err
 			}
 		}
 	}
-	return r, nil
+	return nil
 }
 
 func (l *Line) addExample(ctx context.Context, r storage.Recipe, rng *rand.Rand, kind plates.Kind, n int) error {
