@@ -29,7 +29,7 @@ func (p *Pool) Judge(ctx context.Context, q wire.JudgeRequest) (wire.JudgeResult
 		}
 		err = p.judge(ctx, m, q, &r)
 		if errors.Is(err, ErrNoWorkers) { // it ended before it was asked: the next one is
-			p.lose(m.ID, errors.New("it is not there any more"))
+			p.lose(m.id, errors.New("it is not there any more"))
 			continue
 		}
 		if err != nil {
@@ -49,9 +49,9 @@ func (p *Pool) judge(ctx context.Context, m *member, q wire.JudgeRequest, r *wir
 	f := &flight{end}
 	p.board(m, f)
 	defer p.leave(m, f, q.Alone)
-	err := p.request(call, wire.Judge(m.ID), q, r)
+	err := p.request(call, wire.Judge(m.id), q, r)
 	if errors.Is(err, ErrTimeout) {
-		p.hung(m.ID)
+		p.hung(m.id)
 	}
 	return err
 }
@@ -183,7 +183,7 @@ func (p *Pool) board(m *member, f *flight) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	m.flights[f] = true
-	if p.members[m.ID] != m {
+	if p.members[m.id] != m {
 		f.end(ErrWorkerDied)
 	}
 }

@@ -75,7 +75,8 @@ type Pool struct {
 
 // member is a live worker with what it holds.
 type member struct {
-	Worker
+	Worker         // as its last beat said; read with the pool's lock held
+	id      string // the same for life
 	load    int
 	flights map[*flight]bool
 }
@@ -187,7 +188,7 @@ func (p *Pool) onBeat(m *nats.Msg) {
 	p.mu.Lock()
 	w, known := p.members[beat.ID]
 	if !known {
-		w = &member{flights: map[*flight]bool{}, Worker: Worker{Since: now}}
+		w = &member{id: beat.ID, flights: map[*flight]bool{}, Worker: Worker{Since: now}}
 		if beat.Protocol != wire.Protocol {
 			w.Refused = fmt.Sprintf("it speaks protocol %d, this server %d: run the same Loupe version on both", beat.Protocol, wire.Protocol)
 		}
