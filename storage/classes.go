@@ -107,6 +107,9 @@ func (db *DB) ReplaceClasses(ctx context.Context, by string, recipeID int64, cla
 			if kept[was] {
 				return fail(Invalid, "the class %q cannot be renamed and used at the same time", was)
 			}
+			if !kept[name] {
+				return fail(Invalid, "the class %q is missing from the list: %q cannot be renamed to it", name, was)
+			}
 			more, err := db.moveFrames(ctx, tx, by, recipeID, was, name, "class "+was+" renamed")
 			if err != nil {
 				return err
