@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+
+	"loupe/storage"
 )
 
 func TestOneBadChangeUndoesNoOther(t *testing.T) {
@@ -27,4 +29,15 @@ func TestOneBadChangeUndoesNoOther(t *testing.T) {
 	if err != nil || totals.Frames != 30 {
 		t.Errorf("%d frames stored, %v", totals.Frames, err)
 	}
+}
+
+func TestAClosedFolderRefusesChanges(t *testing.T) {
+	f := open(t)
+	f.must(f.Ready(t.Context()))
+	f.must(f.Close())
+	if err := f.Ready(t.Context()); err == nil || storage.CodeOf(err) != "" {
+		t.Errorf("ready after closing: %v", err)
+	}
+	f.DB = nil
+	f.reopen()
 }

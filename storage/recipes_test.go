@@ -22,7 +22,7 @@ func TestARecipeComesBackAsItWasStored(t *testing.T) {
 	r.Promote = storage.PromoteRule{Metric: "escapes", Margin: 0.25}
 	f.must(f.ChangeRecipe(ctx, "ada", r))
 	f.reopen()
-	r.Name, r.CreatedAt = "Caps 2", r.CreatedAt.UTC()
+	r.Name = "Caps 2"
 	for name, find := range map[string]func() (storage.Recipe, error){
 		"by ID":   func() (storage.Recipe, error) { return f.Recipe(ctx, r.ID) },
 		"by name": func() (storage.Recipe, error) { return f.RecipeByName(ctx, "CAPS 2") },

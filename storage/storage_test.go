@@ -34,7 +34,7 @@ func (f *folder) reopen() {
 	if f.DB != nil {
 		f.must(f.Close())
 	}
-	db, err := storage.Open(f.t.Context(), storage.Settings{Folder: f.path, Now: func() time.Time { return time.Unix(1_800_000_000+f.tick.Add(1), 0) }})
+	db, err := storage.Open(f.t.Context(), storage.Settings{Folder: f.path, Now: func() time.Time { return time.Unix(1_800_000_000+f.tick.Add(1), 0).UTC() }})
 	f.must(err)
 	f.DB = db
 }
