@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -34,8 +35,9 @@ type site struct {
 }
 
 type post struct {
-	Path string
-	Form url.Values
+	Path  string
+	Form  url.Values
+	Token string // of the header or the form
 }
 
 func newSite(t *testing.T) *site {
@@ -100,15 +102,21 @@ func atoi(s string) int { n, _ := strconv.Atoi(s); return n }
 func (s *site) post(w http.ResponseWriter, r *http.Request) {
 	r.ParseForm()
 	s.mu.Lock()
-	s.posts = append(s.posts, post{r.URL.Path, r.PostForm})
+	token := cmp.Or(r.Header.Get("X-CSRF-Token"), r.PostForm.Get("csrf"))
+	s.posts = append(s.posts, post{r.URL.Path, r.PostForm, token})
 	n, fail := int64(len(s.posts)), s.fail
 	s.mu.Unlock()
-	if r.Header.Get("X-CSRF-Token") != "token-of-the-test" && r.PostForm.Get("csrf") != "token-of-the-test" {
+	if token != "token-of-the-test" {
 		http.Error(w, "no token", http.StatusForbidden)
 		return
 	}
 	toast := Toast{FrameID: 4003, Class: plateClasses[1], Corrections: []int64{n}}
 	switch {
+	case fail && r.Header.Get("HX-Request") == "":
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusConflict)
+		fmt.Fprint(w, `{"status":409,"detail":"The recipe has no class of that name in use."}`)
+		return
 	case fail:
 		w.WriteHeader(http.StatusConflict)
 		toast = Toast{Problem: "The recipe has no class of that name in use."}
@@ -128,10 +136,24 @@ func (s *site) post(w http.ResponseWriter, r *http.Request) {
 	w.Write(b)
 }
 
+// posted is how many posts came so far.
+func (s *site) posted() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.posts)
+}
+
+// refuse makes all later posts fail, or none.
+func (s *site) refuse(fail bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = fail
+}
+
 // lastPost waits for the n-th post.
 func (s *site) lastPost(t *testing.T, n int) post {
 	t.Helper()
-	for range 100 {
+	for range 1500 {
 		s.mu.Lock()
 		if len(s.posts) >= n {
 			defer s.mu.Unlock()
