@@ -149,7 +149,7 @@ func (p *Pool) serve() {
 		var least *member
 		able := false
 		for _, m := range p.members {
-			if m.Refused != "" {
+			if m.Refused != "" || m.Leaving {
 				continue
 			}
 			able = true
@@ -190,9 +190,13 @@ func (p *Pool) board(m *member, f *flight) {
 
 func (p *Pool) leave(m *member, f *flight, alone bool) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	delete(m.flights, f)
 	p.free(m, alone)
+	left := m.Leaving && len(m.flights) == 0
+	p.mu.Unlock()
+	if left {
+		p.lose(m.ID, errLeft)
+	}
 }
 
 // free gives a slot back. p.mu is held.

@@ -90,6 +90,7 @@ func (l *locals) run() error {
 	if err == nil {
 		err = errors.New("it ended")
 	}
+	l.pool.land(id)
 	l.pool.lose(id, err)
 	return err
 }

@@ -28,6 +28,8 @@ var (
 	ErrTimeout    = errors.New("the vision worker did not answer in time")
 )
 
+var errLeft = errors.New("it left")
+
 // PictureError says that a picture cannot be judged, by any worker.
 type PictureError struct{ Detail string }
 
@@ -53,6 +55,9 @@ type Worker struct {
 
 // lostAfter is how long a silent worker counts as alive.
 const lostAfter = 3500 * time.Millisecond
+
+// landTime is how long the last answers of a worker may be on their way.
+const landTime = 500 * time.Millisecond
 
 // slots is how many frames a worker holds: one in the network, one read ahead.
 const slots = 2
@@ -104,7 +109,10 @@ func Open(s Settings) (*Pool, error) {
 		p.Close()
 		return nil, fmt.Errorf("connect to NATS at %s: %w", p.URL(), err)
 	}
-	if _, err := p.conn.Subscribe(wire.Heartbeats, p.onBeat); err != nil {
+	if _, err = p.conn.Subscribe(wire.Heartbeats, p.onBeat); err == nil {
+		err = p.conn.Flush() // from here on no beat is missed
+	}
+	if err != nil {
 		p.Close()
 		return nil, fmt.Errorf("listen for workers: %w", err)
 	}
@@ -181,7 +189,7 @@ func (p *Pool) onBeat(m *nats.Msg) {
 		return
 	}
 	if beat.Leaving {
-		p.lose(beat.ID, errors.New("it left"))
+		p.depart(beat.ID)
 		return
 	}
 	now := time.Now()
@@ -202,6 +210,39 @@ func (p *Pool) onBeat(m *nats.Msg) {
 		for _, f := range tell {
 			f(up)
 		}
+	}
+}
+
+// depart gives a worker no more frames. It is struck off when it has answered
+// those it holds, or a moment after it said again that it leaves.
+func (p *Pool) depart(id string) {
+	p.mu.Lock()
+	m, ok := p.members[id]
+	holds := ok && len(m.flights) > 0
+	again := holds && m.Leaving
+	if holds {
+		m.Leaving = true
+	}
+	p.mu.Unlock()
+	switch {
+	case again:
+		time.AfterFunc(landTime, func() { p.lose(id, errLeft) })
+	case !holds:
+		p.lose(id, errLeft)
+	}
+}
+
+// land waits for the answers of a worker that ended by itself: they may come
+// after its end.
+func (p *Pool) land(id string) {
+	flying := func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		m, ok := p.members[id]
+		return ok && m.Leaving && len(m.flights) > 0
+	}
+	for end := time.Now().Add(landTime); flying() && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +39,10 @@ type Settings struct {
 // beatPeriod is how often a worker says that it lives.
 const beatPeriod = time.Second
 
+// finishTime is for the frames that a worker holds when it is told to stop; its
+// supervisor waits somewhat longer before it kills it.
+const finishTime = 2 * time.Second
+
 // queued bounds the frames that wait inside a worker; the server sends two at a time.
 const queued = 64
 
@@ -52,6 +57,8 @@ type Worker struct {
 	side    chan task
 	frames  atomic.Int64
 	leaving atomic.Bool
+
+	subscriptions []*nats.Subscription
 }
 
 // task is one request with what answers it. It runs on the goroutine that owns
@@ -85,11 +92,50 @@ func Run(ctx context.Context, s Settings) error {
 		return err
 	}
 	defer w.engines.close()
-	go w.beat(ctx)
+	var beats sync.WaitGroup
+	beats.Go(func() { w.beat(ctx) })
 	w.loop(ctx)
+	beats.Wait()
 	w.leaving.Store(true)
 	w.sendBeat()
+	w.finish()
+	w.sendBeat()
 	return w.conn.FlushTimeout(time.Second)
+}
+
+// finish takes nothing more and answers what was taken before.
+func (w *Worker) finish() {
+	if !w.conn.IsConnected() {
+		return // there is nobody to answer
+	}
+	var open sync.WaitGroup
+	for _, s := range w.subscriptions {
+		open.Add(1)
+		s.SetClosedHandler(func(string) { open.Done() })
+		if err := s.Drain(); err != nil {
+			return
+		}
+	}
+	drained := make(chan struct{})
+	go func() {
+		open.Wait()
+		close(drained)
+	}()
+	limit := time.After(finishTime)
+	for {
+		select {
+		case t := <-w.work:
+			t.do()
+		case t := <-w.side:
+			t.do()
+		case <-limit:
+			return
+		case <-drained:
+			if len(w.work)+len(w.side) == 0 {
+				return
+			}
+		}
+	}
 }
 
 func (w *Worker) connect() error {
@@ -122,15 +168,11 @@ func (w *Worker) subscribe() error {
 		{wire.Extract, wire.Group, w.onExtract},
 		{wire.Render, wire.Group, w.onRender},
 	} {
-		var err error
-		if s.group == "" {
-			_, err = w.conn.Subscribe(s.subject, s.handle)
-		} else {
-			_, err = w.conn.QueueSubscribe(s.subject, s.group, s.handle)
-		}
+		one, err := w.conn.QueueSubscribe(s.subject, s.group, s.handle) // "" is no group
 		if err != nil {
 			return fmt.Errorf("subscribe to %s: %w", s.subject, err)
 		}
+		w.subscriptions = append(w.subscriptions, one)
 	}
 	return nil
 }
