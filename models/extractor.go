@@ -155,7 +155,7 @@ func (e *Extractor) file(ctx context.Context, size int) (vision.ModelRef, error)
 	if err != nil {
 		return vision.ModelRef{}, err
 	}
-	ref := vision.ModelRef{Key: key, SHA256: storage.Digest(data)}
+	ref := vision.ModelRef{Key: key, SHA256: storage.Digest(data), Size: size}
 	e.files[size] = ref
 	return ref, nil
 }

@@ -111,7 +111,7 @@ func (r *Registry) Rollback(ctx context.Context, by string, recipeID int64) (sto
 func (r *Registry) warm(ctx context.Context, v storage.Version) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	_ = r.crew.Load(ctx, v.Model(), v.Size)
+	_ = r.crew.Load(ctx, v.Model())
 }
 
 // keptFiles is how many model files of a recipe stay beside the champion's;

@@ -128,8 +128,8 @@ func (r Recipe) check() error {
 		return fail(Invalid, "give the recipe a name of 1 to 100 characters")
 	case !r.Region.Valid():
 		return fail(Invalid, "the region of interest must lie inside the picture")
-	case r.Size < 224 || r.Size > 896 || r.Size%32 != 0:
-		return fail(Invalid, "the input size must be a multiple of 32 from 224 to 896")
+	case vision.CheckSize(r.Size) != nil:
+		return fail(Invalid, "%v", vision.CheckSize(r.Size))
 	case !(r.Thresholds.OK > 0.5 && r.Thresholds.OK <= 1 && r.Thresholds.NG > 0.5 && r.Thresholds.NG <= 1):
 		return fail(Invalid, "thresholds must be over 0.5 and at most 1")
 	case r.Learn.After < 0 || r.Learn.After > 100000 || r.Learn.QuietSeconds < 0 || r.Learn.QuietSeconds > 86400:

@@ -46,7 +46,7 @@ type Version struct {
 
 // Model names the version's ONNX file for a worker.
 func (v Version) Model() vision.ModelRef {
-	return vision.ModelRef{Key: v.ModelKey, SHA256: v.ModelSHA, Classes: v.Classes}
+	return vision.ModelRef{Key: v.ModelKey, SHA256: v.ModelSHA, Size: v.Size, Classes: v.Classes}
 }
 
 // Result is what a version said about one frame of the test share.

@@ -3,6 +3,8 @@
 // knows neither a database nor HTTP; pixels are the business of vision/opencv.
 package vision
 
+import "fmt"
+
 // Region is the part of an upright picture that is judged, as shares of its
 // width and height: X, Y the top left corner, W, H the extent, all in [0, 1].
 // The zero value means the whole picture.
@@ -45,6 +47,25 @@ type Preparation struct {
 	View        int    `json:"view,omitempty"` // how the region is mirrored, 0 to Views-1; only training looks at others than 0
 }
 
+// Check says what is wrong with a preparation that no network can take.
+func (p Preparation) Check() error {
+	switch {
+	case !p.Region.Valid():
+		return fmt.Errorf("the region %+v is not within the picture", p.Region)
+	case p.View < 0 || p.View >= Views:
+		return fmt.Errorf("there is no view %d", p.View)
+	}
+	return CheckSize(p.Size)
+}
+
+// CheckSize refuses an input size that the networks are not made for.
+func CheckSize(size int) error {
+	if size < 224 || size > 896 || size%32 != 0 {
+		return fmt.Errorf("the input size must be a multiple of 32 from 224 to 896, not %d", size)
+	}
+	return nil
+}
+
 // Views is in how many ways a region can be mirrored: not at all, left to right,
 // top to bottom, and both.
 const Views = 4
@@ -53,5 +74,6 @@ const Views = 4
 type ModelRef struct {
 	Key     string   `json:"key"`               // blob key
 	SHA256  string   `json:"sha256"`            // hex digest of the file, checked before it is loaded
+	Size    int      `json:"size"`              // side of its square input in pixels
 	Classes []string `json:"classes,omitempty"` // in the order of a version's outputs; none for an extractor
 }

@@ -13,6 +13,8 @@ import (
 	"strconv"
 
 	"google.golang.org/protobuf/proto"
+
+	"loupe/vision"
 )
 
 // Names of the outputs.
@@ -46,8 +48,8 @@ type graph struct {
 // load reads the backbone and sets its square input size. What the file says
 // about inner sizes is dropped: runtimes infer it.
 func load(backbone []byte, size int) (*ModelProto, graph, error) {
-	if size < 224 || size > 896 || size%32 != 0 {
-		return nil, graph{}, fmt.Errorf("the input size must be a multiple of 32 from 224 to 896, not %d", size)
+	if err := vision.CheckSize(size); err != nil {
+		return nil, graph{}, err
 	}
 	var m ModelProto
 	if err := proto.Unmarshal(backbone, &m); err != nil {

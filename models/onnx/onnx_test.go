@@ -109,7 +109,10 @@ func forward(t *testing.T, engine *opencv.Engine, d drawing) opencv.Output {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	in := p.Prepare(vision.Preparation{Size: d.size})
+	in, err := p.Prepare(vision.Preparation{Size: d.size})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer in.Close()
 	out, err := engine.Forward(in)
 	if err != nil {

@@ -101,7 +101,11 @@ func (i *Input) Close() error { return i.blob.Close() }
 
 // Prepare crops the region, resizes it to the square input (by area when
 // shrinking, linear when growing), mirrors it as the view says, and makes RGB values (v − 127) / 128.
-func (p *Picture) Prepare(prep vision.Preparation) *Input {
+// It refuses what OpenCV would end the process over.
+func (p *Picture) Prepare(prep vision.Preparation) (*Input, error) {
+	if err := prep.Check(); err != nil {
+		return nil, err
+	}
 	x, y, w, h := prep.Region.Pixels(p.Size())
 	part := p.mat.Region(image.Rect(x, y, x+w, y+h))
 	defer part.Close()
@@ -116,7 +120,7 @@ func (p *Picture) Prepare(prep vision.Preparation) *Input {
 		gocv.Flip(square, &square, [vision.Views]int{1: 1, 2: 0, 3: -1}[prep.View])
 	}
 	blob := gocv.BlobFromImage(square, 1.0/128, image.Pt(prep.Size, prep.Size), gocv.NewScalar(127, 127, 127, 0), true, false)
-	return &Input{blob}
+	return &Input{blob}, nil
 }
 
 // Blank is an input of zeros, for warming a network up.
@@ -145,6 +149,9 @@ func (e *Engine) forward(in *Input) ([][]float32, [][]int, error) {
 
 // Warm runs the network once, which makes it allocate what it needs.
 func (e *Engine) Warm(size int) error {
+	if err := vision.CheckSize(size); err != nil {
+		return err
+	}
 	in := Blank(size)
 	defer in.Close()
 	_, _, err := e.forward(in)
@@ -153,10 +160,13 @@ func (e *Engine) Warm(size int) error {
 
 // Time says how long the network alone takes for a decoded picture.
 func (e *Engine) Time(p *Picture, prep vision.Preparation) (time.Duration, error) {
-	in := p.Prepare(prep)
+	in, err := p.Prepare(prep)
+	if err != nil {
+		return 0, err
+	}
 	defer in.Close()
 	began := time.Now()
-	_, _, err := e.forward(in)
+	_, _, err = e.forward(in)
 	return time.Since(began), err
 }
 
@@ -187,7 +197,10 @@ func (e *Engine) Forward(in *Input) (Output, error) {
 func (e *Engine) Judge(p *Picture, prep vision.Preparation, classes []vision.Class, t vision.Thresholds) (vision.Judgement, error) {
 	var j vision.Judgement
 	began := time.Now()
-	in := p.Prepare(prep)
+	in, err := p.Prepare(prep)
+	if err != nil {
+		return j, err
+	}
 	defer in.Close()
 	prepared := time.Now()
 	out, err := e.Forward(in)
@@ -213,7 +226,10 @@ func (e *Engine) Judge(p *Picture, prep vision.Preparation, classes []vision.Cla
 
 // Extract gives the features of a decoded picture by an extractor's network.
 func (e *Engine) Extract(p *Picture, prep vision.Preparation) (Features, error) {
-	in := p.Prepare(prep)
+	in, err := p.Prepare(prep)
+	if err != nil {
+		return Features{}, err
+	}
 	defer in.Close()
 	v, _, err := e.forward(in)
 	if err != nil {
@@ -225,8 +241,12 @@ func (e *Engine) Extract(p *Picture, prep vision.Preparation) (Features, error) 
 	return Features{v[0], v[1], v[2], v[3]}, nil
 }
 
-// JPEG gives a copy of the picture with at most side pixels on its longer side.
+// JPEG gives a copy of the picture with at most side pixels on its longer side,
+// of a quality from 1 to 100.
 func (p *Picture) JPEG(side, quality int) (data []byte, width, height int, err error) {
+	if side < 1 || quality < 1 || quality > 100 {
+		return nil, 0, 0, fmt.Errorf("no copy has %d pixels and the quality %d", side, quality)
+	}
 	width, height = p.Size()
 	m := p.mat
 	if longer := max(width, height); longer > side {

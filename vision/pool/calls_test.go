@@ -112,7 +112,7 @@ func TestModelIsSwappedBetweenFramesAndNoneIsDropped(t *testing.T) {
 		})
 	}
 	for _, m := range []vision.ModelRef{good, scratch, good} {
-		if err := c.Load(t.Context(), m, size); err != nil {
+		if err := c.Load(t.Context(), m); err != nil {
 			t.Error(err)
 		}
 	}
@@ -157,7 +157,7 @@ func TestWhatCannotBeJudgedIsSaidAndTheWorkerGoesOn(t *testing.T) {
 		if _, err := c.Judge(t.Context(), c.request("part.jpg", m)); !errors.As(err, &trouble) || trouble.Fault != wire.FaultModel {
 			t.Errorf("%+v: %v", m, err)
 		}
-		if err := c.Load(t.Context(), m, size); !errors.As(err, &trouble) || trouble.Fault != wire.FaultModel {
+		if err := c.Load(t.Context(), m); !errors.As(err, &trouble) || trouble.Fault != wire.FaultModel {
 			t.Errorf("load %+v: %v", m, err)
 		}
 	}

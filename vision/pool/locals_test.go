@@ -101,7 +101,7 @@ func TestWorkerThatHangsIsEndedAndReplaced(t *testing.T) {
 	}
 	c.eventually("it is gone", func() bool { return !alive(pid) })
 	c.eventually("a new worker is there", func() bool { return len(c.Workers()) == 1 })
-	if err := c.Load(t.Context(), good, size); err != nil {
+	if err := c.Load(t.Context(), good); err != nil {
 		t.Errorf("the new one: %v", err)
 	}
 }
@@ -148,7 +148,7 @@ func TestPoolThatIsStoppedLosesNoFrameUnderWay(t *testing.T) {
 	c := open(t, pool.Settings{})
 	c.hire(1)
 	good, _ := c.versions()
-	if err := c.Load(t.Context(), good, size); err != nil {
+	if err := c.Load(t.Context(), good); err != nil {
 		t.Fatal(err)
 	}
 	path := c.trap("trap.jpg")

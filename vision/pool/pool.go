@@ -292,14 +292,14 @@ func (p *Pool) lose(id string, reason error) {
 }
 
 // Load has every live worker that gets frames load a model ahead of its first one.
-func (p *Pool) Load(ctx context.Context, model vision.ModelRef, size int) error {
+func (p *Pool) Load(ctx context.Context, model vision.ModelRef) error {
 	var all sync.WaitGroup
 	workers := slices.DeleteFunc(p.Workers(), func(w Worker) bool { return w.Refused != "" })
 	errs := make([]error, len(workers))
 	for i, w := range workers {
 		all.Go(func() {
 			var r wire.LoadResult
-			if errs[i] = p.request(ctx, wire.Load(w.ID), wire.LoadRequest{Model: model, Size: size}, &r); errs[i] == nil {
+			if errs[i] = p.request(ctx, wire.Load(w.ID), wire.LoadRequest{Model: model}, &r); errs[i] == nil {
 				errs[i] = explain(r.Trouble)
 			}
 		})

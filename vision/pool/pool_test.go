@@ -98,7 +98,7 @@ func (c *crew) put(key string, data []byte) vision.ModelRef {
 		c.Fatal(err)
 	}
 	sum := sha256.Sum256(data)
-	return vision.ModelRef{Key: key, SHA256: hex.EncodeToString(sum[:]), Classes: []string{"good", "scratch"}}
+	return vision.ModelRef{Key: key, SHA256: hex.EncodeToString(sum[:]), Size: size, Classes: []string{"good", "scratch"}}
 }
 
 // versions stores one that finds everything good and one that finds scratches.
@@ -239,7 +239,7 @@ func TestWorkerOfAnotherProtocolIsShownAndLeftAlone(t *testing.T) {
 	}
 	ctx, stop := context.WithTimeout(t.Context(), 2*time.Second)
 	defer stop()
-	if err := c.Load(ctx, vision.ModelRef{}, size); err != nil {
+	if err := c.Load(ctx, vision.ModelRef{}); err != nil {
 		t.Errorf("a model: %v", err)
 	}
 	if err := conn.Flush(); err != nil {

@@ -120,7 +120,6 @@ type RenderResult struct {
 // LoadRequest tells a worker to have a model ready.
 type LoadRequest struct {
 	Model vision.ModelRef `json:"model"`
-	Size  int             `json:"size"` // input side in pixels
 }
 
 // LoadResult answers a LoadRequest.

@@ -71,7 +71,7 @@ func FuzzWire(f *testing.F) {
 	for _, m := range []any{
 		wire.Beat{Protocol: 1, ID: "a", Models: []string{"b"}}, wire.JudgeRequest{BlobKey: "k", Model: vision.ModelRef{Classes: []string{"a"}}, Classes: []vision.Class{{Name: "a"}}},
 		wire.JudgeResult{Pooled: wire.Floats{1, 2}, Thumb: []byte("x"), Trouble: &wire.Trouble{Fault: wire.FaultBlob}}, wire.ExtractRequest{}, wire.ExtractResult{Stride8: wire.Floats{1}},
-		wire.RenderRequest{MaxSide: 320}, wire.RenderResult{JPEG: []byte("x")}, wire.LoadRequest{Size: 224}, wire.LoadResult{},
+		wire.RenderRequest{MaxSide: 320}, wire.RenderResult{JPEG: []byte("x")}, wire.LoadRequest{Model: vision.ModelRef{Size: 224}}, wire.LoadResult{},
 	} {
 		data, err := json.Marshal(m)
 		if err != nil {

@@ -92,6 +92,15 @@ func (w *Worker) engine(m vision.ModelRef) (*opencv.Engine, *wire.Trouble) {
 	return e, nil
 }
 
+// engineFor gives a model's network that a picture so prepared can go into;
+// with an input of another size OpenCV would end the process.
+func (w *Worker) engineFor(m vision.ModelRef, prep vision.Preparation) (*opencv.Engine, *wire.Trouble) {
+	if prep.Size != m.Size {
+		return nil, &wire.Trouble{Fault: wire.FaultModel, Detail: fmt.Sprintf("the model %s takes inputs of %d pixels, not %d", m.Key, m.Size, prep.Size)}
+	}
+	return w.engine(m)
+}
+
 func openEngine(data []byte, classes []string) (*opencv.Engine, error) {
 	if len(classes) == 0 {
 		return opencv.OpenExtractor(data)

@@ -46,7 +46,7 @@ func (w *Worker) onJudge(m *nats.Msg) {
 
 func (w *Worker) judge(q wire.JudgeRequest, picture *opencv.Picture, result *wire.JudgeResult) {
 	defer guard(&result.Trouble)
-	e, trouble := w.engine(q.Model)
+	e, trouble := w.engineFor(q.Model, q.Preparation)
 	if trouble != nil {
 		result.Trouble = trouble
 		return
@@ -86,7 +86,7 @@ func (w *Worker) onExtract(m *nats.Msg) {
 
 func (w *Worker) extract(q wire.ExtractRequest, picture *opencv.Picture, result *wire.ExtractResult) {
 	defer guard(&result.Trouble)
-	e, trouble := w.engine(q.Model)
+	e, trouble := w.engineFor(q.Model, q.Preparation)
 	if trouble != nil {
 		result.Trouble = trouble
 		return
@@ -134,7 +134,7 @@ func (w *Worker) onLoad(m *nats.Msg) {
 		if result.Trouble = trouble; trouble != nil {
 			return
 		}
-		if err := e.Warm(q.Size); err != nil {
+		if err := e.Warm(q.Model.Size); err != nil {
 			result.Trouble = &wire.Trouble{Fault: wire.FaultModel, Detail: err.Error()}
 		}
 	}}

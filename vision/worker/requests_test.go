@@ -38,17 +38,19 @@ func TestRequestThatMakesNoSenseIsAnsweredAndTheWorkerGoesOn(t *testing.T) {
 	b.sound(m)
 	for _, side := range []int{0, -224, 1, 225, 1 << 30} {
 		var judged wire.JudgeResult
-		q := frame(m)
+		odd := m
+		odd.Size = side
+		q := frame(odd)
 		q.Preparation.Size = side
 		if b.ask(wire.Judge(id), q, &judged); judged.Trouble == nil {
 			t.Errorf("judged with an input of %d", side)
 		}
 		var extracted wire.ExtractResult
-		if b.ask(wire.Extract, wire.ExtractRequest{BlobKey: "part.png", Model: m, Preparation: q.Preparation}, &extracted); extracted.Trouble == nil {
+		if b.ask(wire.Extract, wire.ExtractRequest{BlobKey: "part.png", Model: odd, Preparation: q.Preparation}, &extracted); extracted.Trouble == nil {
 			t.Errorf("features of an input of %d", side)
 		}
 		var loaded wire.LoadResult
-		if b.ask(wire.Load(id), wire.LoadRequest{Model: m, Size: side}, &loaded); loaded.Trouble == nil {
+		if b.ask(wire.Load(id), wire.LoadRequest{Model: odd}, &loaded); loaded.Trouble == nil {
 			t.Errorf("warm with an input of %d", side)
 		}
 	}

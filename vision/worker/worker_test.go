@@ -144,7 +144,7 @@ func (b *bench) version(key string, top int, names ...string) vision.ModelRef {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return vision.ModelRef{Key: key, SHA256: b.put(key, file), Classes: names}
+	return vision.ModelRef{Key: key, SHA256: b.put(key, file), Size: 224, Classes: names}
 }
 
 func frame(m vision.ModelRef) wire.JudgeRequest {
@@ -186,7 +186,7 @@ func TestWorkerKeepsAFewModelsAndLoadsTheOthersAgain(t *testing.T) {
 		t.Errorf("loaded are %v, want %v", beat.Models, want)
 	}
 	var r wire.LoadResult
-	if b.ask(wire.Load(id), wire.LoadRequest{Model: all[1], Size: 224}, &r); r.Trouble != nil {
+	if b.ask(wire.Load(id), wire.LoadRequest{Model: all[1]}, &r); r.Trouble != nil {
 		t.Error(r.Trouble)
 	}
 	b.beat("the loaded one is first", func(one wire.Beat) bool { return one.Models[0] == all[1].SHA256 })
