@@ -1,4 +1,5 @@
 // What every page does: freshness, toasts, the keyboard sheet, navigation by key.
+import './stream.js';
 import './live.js';
 import './toasts.js';
 import { typing, plain } from './keyboard.js';

@@ -178,6 +178,7 @@ export class Grid {
         this.update((await answer.json()).cells);
       } catch {
         some.forEach((id) => this.asked.delete(id));
+        setTimeout(() => this.render(), 2000);
       }
     }
   }

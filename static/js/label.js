@@ -46,6 +46,10 @@ function extend(index) {
   grid.cursor = index;
 }
 
+// Posts go out one after the other: an undo pressed while a label is on its way takes back that label.
+let last = Promise.resolve();
+const inOrder = (act) => { last = last.then(act, act); };
+
 async function send(url, values) {
   const answer = await fetch(url, {
     method: 'POST', headers: { 'X-CSRF-Token': csrf, Accept: 'application/json' }, body: new URLSearchParams(values),
@@ -57,10 +61,14 @@ async function send(url, values) {
   return answer.json();
 }
 
-async function give(name) {
+function give(name) {
   const frames = [...grid.selected].filter((id) => id !== undefined);
   if (!frames.length) return say(t('js.nothing'));
   advance(frames.length);
+  inOrder(() => label(name, frames));
+}
+
+async function label(name, frames) {
   try {
     const answer = await send(el.dataset.post, { recipe: el.dataset.recipe, class: name, frames: frames.join(',') });
     grid.update(answer.cells);
@@ -91,7 +99,9 @@ function advance(n) {
   show();
 }
 
-async function undo() {
+const undo = () => inOrder(takeBack);
+
+async function takeBack() {
   const corrections = done.pop();
   if (!corrections) return;
   clear();
@@ -175,9 +185,8 @@ el.addEventListener('dblclick', open);
 el.addEventListener('contextmenu', (event) => { if (event.pointerType === 'touch') event.preventDefault(); });
 
 // --- keyboard ---
-function move(step, event) {
-  const from = grid.cursor < 0 ? -Math.sign(step) * (step > 0 ? 1 : 0) : grid.cursor;
-  const to = Math.min(Math.max(grid.cursor < 0 ? 0 : from + step, 0), grid.total - 1);
+function go(index, event) {
+  const to = Math.min(Math.max(index, 0), grid.total - 1);
   if (event.shiftKey) extend(to);
   else if (event.ctrlKey) grid.cursor = to;
   else selectOnly(to);
@@ -185,10 +194,11 @@ function move(step, event) {
   show();
 }
 
+const move = (step, event) => go(grid.cursor < 0 ? 0 : grid.cursor + step, event);
 const page = () => Math.max(1, Math.floor(el.clientHeight / grid.rowHeight) - 1) * grid.columns;
 const keys = {
   ArrowRight: (e) => move(1, e), ArrowLeft: (e) => move(-1, e), ArrowDown: (e) => move(grid.columns, e), ArrowUp: (e) => move(-grid.columns, e),
-  PageDown: (e) => move(page(), e), PageUp: (e) => move(-page(), e), Home: (e) => move(-grid.total, e), End: (e) => move(grid.total, e),
+  PageDown: (e) => move(page(), e), PageUp: (e) => move(-page(), e), Home: (e) => go(0, e), End: (e) => go(grid.total - 1, e),
   ' ': () => { if (grid.cursor >= 0) toggle(grid.cursor); show(); },
   Enter: open, Escape: none, Delete: () => give(''),
 };

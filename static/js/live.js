@@ -5,7 +5,7 @@ import { t } from './words.js';
 const root = document.documentElement;
 const patience = 12000;
 let heard = 0;
-let lostAt = null;
+let waits = Date.now(); // since when, before anything is heard
 
 function clock(when) {
   return when.toLocaleTimeString(root.lang, { hour12: false });
@@ -13,7 +13,7 @@ function clock(when) {
 
 function lose() {
   if (root.dataset.live === 'lost') return;
-  lostAt = heard ? new Date(heard) : new Date();
+  const lostAt = heard ? new Date(heard) : new Date();
   root.dataset.live = 'lost';
   const since = document.querySelector('[data-stale-since]');
   if (since) since.textContent = t('js.stale-since', { Time: clock(lostAt) });
@@ -27,9 +27,12 @@ function hear(event) {
 if (document.body.hasAttribute('sse-connect')) {
   document.addEventListener('htmx:sseBeforeMessage', hear);
   document.addEventListener('htmx:sseError', lose);
-  const begun = Date.now();
+  document.addEventListener('loupe:seen', () => { // again, after the stream was closed
+    waits = Date.now();
+    if (root.dataset.live === 'fresh') delete root.dataset.live;
+  });
   setInterval(() => {
-    if (Date.now() - (heard || begun) > patience) lose();
+    if (!document.hidden && Date.now() - Math.max(heard, waits) > patience) lose();
   }, 1000);
   window.addEventListener('offline', lose);
 }

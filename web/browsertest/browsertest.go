@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -93,7 +94,8 @@ func Open(t testing.TB, url string, width, height int64) *Tab {
 			}
 		}
 	})
-	b.Run(network.ClearBrowserCookies(), chromedp.EmulateViewport(width, height))
+	// Tabs are open beside each other, and each is to behave as the one that is seen.
+	b.Run(network.ClearBrowserCookies(), chromedp.EmulateViewport(width, height), emulation.SetFocusEmulationEnabled(true))
 	b.Go(url)
 	return b
 }

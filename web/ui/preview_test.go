@@ -39,19 +39,21 @@ func TestPreview(t *testing.T) {
 			if filepath.Base(path) != path && len(path) > 1 && containsQuery(path) {
 				join = "&"
 			}
-			b := browsertest.Open(t, s.URL+path+join+"lang="+v.lang+"&theme="+v.theme, v.width, v.height)
-			time.Sleep(250 * time.Millisecond)
-			var shot []byte
-			b.Run(chromedp.CaptureScreenshot(&shot))
-			if !browsertest.Eval[bool](b, `getComputedStyle(document.body).overflow === 'hidden'`) {
-				b.Run(chromedp.FullScreenshot(&shot, 100))
-			}
-			if wide := browsertest.Eval[int](b, `document.documentElement.scrollWidth`); int64(wide) > v.width {
-				t.Errorf("%s-%s is %d px wide", name, v.name, wide)
-			}
-			if err := os.WriteFile(filepath.Join(folder, name+"-"+v.name+".png"), shot, 0o644); err != nil {
-				t.Fatal(err)
-			}
+			t.Run(name+" "+v.name, func(t *testing.T) {
+				b := browsertest.Open(t, s.URL+path+join+"lang="+v.lang+"&theme="+v.theme, v.width, v.height)
+				time.Sleep(250 * time.Millisecond)
+				var shot []byte
+				b.Run(chromedp.CaptureScreenshot(&shot))
+				if !browsertest.Eval[bool](b, `getComputedStyle(document.body).overflow === 'hidden'`) {
+					b.Run(chromedp.FullScreenshot(&shot, 100))
+				}
+				if wide := browsertest.Eval[int](b, `document.documentElement.scrollWidth`); int64(wide) > v.width {
+					t.Errorf("%s-%s is %d px wide", name, v.name, wide)
+				}
+				if err := os.WriteFile(filepath.Join(folder, name+"-"+v.name+".png"), shot, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			})
 		}
 	}
 }

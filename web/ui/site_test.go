@@ -32,6 +32,7 @@ type site struct {
 	label  LabelView
 	cut    bool // the stream of events is down
 	events []chan string
+	reads  int // open streams
 }
 
 type post struct {
@@ -176,6 +177,8 @@ func (s *site) stream(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "down", http.StatusServiceUnavailable)
 		return
 	}
+	s.count(1)
+	defer s.count(-1)
 	w.Header().Set("Content-Type", "text/event-stream")
 	fmt.Fprint(w, event("tick", "now"))
 	w.(http.Flusher).Flush()
@@ -191,6 +194,27 @@ func (s *site) stream(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+func (s *site) count(n int) {
+	s.mu.Lock()
+	s.reads += n
+	s.mu.Unlock()
+}
+
+// waitReaders waits until n streams are open.
+func (s *site) waitReaders(t *testing.T, n int) {
+	t.Helper()
+	for range 1500 {
+		s.mu.Lock()
+		reads := s.reads
+		s.mu.Unlock()
+		if reads == n {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatalf("there were never %d streams", n)
 }
 
 func event(name, data string) string {
