@@ -6,8 +6,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/schollz/progressbar/v3"
-
 	"loupe/storage"
 )
 
@@ -75,14 +73,6 @@ func (r *Restore) Run() error {
 	}
 	fmt.Fprintf(os.Stderr, "Restored into %s. Start it with: loupe serve --data %s\n", r.Data, r.Data)
 	return nil
-}
-
-// percentBar shows progress from 0 to 1 on standard error.
-func percentBar(what string) func(done float64) {
-	const steps = 1000
-	bar := progressbar.NewOptions(steps, progressbar.OptionSetDescription(what), progressbar.OptionSetWriter(os.Stderr),
-		progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(true))
-	return func(done float64) { _ = bar.Set(int(done * steps)) }
 }
 
 // openData opens a data folder that must be there, beside a server that may be

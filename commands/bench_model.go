@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-
 	"loupe/models"
 	"loupe/models/evaluation"
 	"loupe/models/features"
@@ -113,7 +111,7 @@ func (b *Bench) inProcess(pictures []picture, classes []string) (*benchResult, e
 	}
 	o := head.ForFrames(len(train))
 	o.Seed = b.Seed
-	bar := progressbar.Default(int64(o.Epochs), "training")
+	bar := newBar(o.Epochs, "training")
 	began := time.Now()
 	h, err := head.Fit(context.Background(), cached{stores, train, classes}, classes, b.Size, o, func(p head.Progress) error { return bar.Set(p.Epoch) })
 	if err != nil {
@@ -139,7 +137,7 @@ func (b *Bench) extract(stores []*features.Store, pictures []picture, trained ma
 		return quantiles{}, err
 	}
 	defer engine.Close()
-	bar := progressbar.Default(int64(len(pictures)), "features")
+	bar := newBar(len(pictures), "features")
 	var ms []float64
 	for i, p := range pictures {
 		data, header, err := readPicture(p.path)
@@ -218,7 +216,7 @@ func (b *Bench) judge(r *benchResult, h *head.Head, test []picture, trained map[
 	for _, c := range r.Classes {
 		classes = append(classes, vision.Class{Name: c, Pass: b.passes(c)})
 	}
-	bar := progressbar.Default(int64(len(test)), "judging")
+	bar := newBar(len(test), "judging")
 	var infer, forward []float64
 	var samples []evaluation.Sample
 	for _, p := range test {

@@ -15,8 +15,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-
 	"loupe/storage"
 	"loupe/vision"
 	"loupe/web/client"
@@ -179,7 +177,7 @@ func (s *benchServer) post(ctx context.Context, test []picture) error {
 		}
 	}
 	c := client.New(s.app.URL, s.station)
-	bar := progressbar.Default(int64(frames), "posting")
+	bar := newBar(frames, "posting")
 	var next, right atomic.Int64
 	times := make([]float64, frames)
 	errs := make([]error, connections)

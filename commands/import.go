@@ -14,8 +14,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/schollz/progressbar/v3"
-
 	"loupe/storage"
 	"loupe/vision"
 )
@@ -70,8 +68,7 @@ func (i *Import) Run() error {
 }
 
 func importAll(ctx context.Context, db *storage.DB, r storage.Recipe, all []labelled) error {
-	bar := progressbar.NewOptions(len(all), progressbar.OptionSetDescription("importing"), progressbar.OptionSetWriter(os.Stderr),
-		progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish())
+	bar := newBar(len(all), "importing")
 	var refused []string
 	added := 0
 	for batch := range slices.Chunk(all, importBatch) {

@@ -153,8 +153,7 @@ func newReport(s *Station, count int) *report {
 	}
 	fmt.Fprintf(os.Stderr, "Posting %s of %s to %s, one every %v. Ctrl-C stops.\n", what, s.Source, s.To, s.Every)
 	if term.IsTerminal(int(os.Stderr.Fd())) && !term.IsTerminal(int(os.Stdout.Fd())) {
-		r.bar = progressbar.NewOptions(count, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionShowCount(),
-			progressbar.OptionSetPredictTime(count > 0), progressbar.OptionShowIts(), progressbar.OptionSetItsString("pictures"))
+		r.bar = newBar(count, "posting", progressbar.OptionSetItsString("pictures"))
 	}
 	return r
 }

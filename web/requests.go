@@ -40,14 +40,21 @@ func bearer(r *http.Request) bool {
 	return strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ")
 }
 
-// readJSON reads the JSON object of a request; example shows a right one.
+// readJSON reads the JSON object of a request; example shows a right one. A
+// field that is unknown is refused: it is most likely a known one, mistyped.
 func readJSON(c echo.Context, into any, example string) error {
-	err := json.NewDecoder(c.Request().Body).Decode(into)
+	decoder := json.NewDecoder(c.Request().Body)
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(into)
 	if errors.As(err, new(*http.MaxBytesError)) {
 		return err
 	}
 	if err != nil {
-		return refuse(http.StatusUnprocessableEntity, "json", "send a JSON object such as "+example)
+		why := ""
+		if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+			why = "there is no field " + field + ": "
+		}
+		return refuse(http.StatusUnprocessableEntity, "json", why+"send a JSON object such as "+example)
 	}
 	return nil
 }

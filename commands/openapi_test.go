@@ -1,0 +1,172 @@
+package commands
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+
+	"loupe/storage"
+)
+
+// contract compares each answer of the API with its document and notes what was seen.
+type contract struct {
+	t      testing.TB
+	base   http.RoundTripper
+	doc    *openapi3.T
+	router routers.Router
+	seen   map[string]bool // "METHOD path status"
+}
+
+func newContract(t testing.TB, base string) *contract {
+	t.Helper()
+	answer, err := http.Get(base + "/api/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := openapi3.NewLoader().LoadFromData(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc.Servers = openapi3.Servers{{URL: base + "/api/v1"}}
+	router, err := gorillamux.NewRouter(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &contract{t: t, base: http.DefaultTransport, doc: doc, router: router, seen: map[string]bool{}}
+}
+
+func (c *contract) RoundTrip(req *http.Request) (*http.Response, error) {
+	answer, err := c.base.RoundTrip(req)
+	if err != nil || !strings.HasPrefix(req.URL.Path, "/api/v1/") {
+		return answer, err
+	}
+	route, params, err := c.router.FindRoute(req)
+	if err != nil {
+		c.t.Errorf("%s %s is not described: %v", req.Method, req.URL.Path, err)
+		return answer, nil
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return nil, err
+	}
+	answer.Body = io.NopCloser(bytes.NewReader(body))
+	c.seen[fmt.Sprint(req.Method, " ", route.Path, " ", answer.StatusCode)] = true
+	input := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: req, PathParams: params, Route: route},
+		Status:                 answer.StatusCode, Header: answer.Header,
+		Options: &openapi3filter.Options{IncludeResponseStatus: true, ExcludeResponseBody: !strings.HasSuffix(answer.Header.Get("Content-Type"), "json")},
+	}
+	input.SetBodyBytes(body)
+	if err := openapi3filter.ValidateResponse(c.t.Context(), input); err != nil {
+		c.t.Errorf("%s %s answers %d otherwise than described: %v", req.Method, req.URL.Path, answer.StatusCode, err)
+	}
+	return answer, nil
+}
+
+// postPart posts a part as a form and waits for its verdict.
+func (c *caller) postPart(token string, picture []byte) (int, string) {
+	c.t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	file, err := form.CreateFormFile("image", "part.png")
+	if err == nil {
+		_, err = file.Write(picture)
+	}
+	if err == nil {
+		err = form.Close()
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodPost, c.base+"/api/v1/frames?wait=30s", &body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", form.FormDataContentType())
+	req.Header.Set("Authorization", "Bearer "+token)
+	return c.send(req)
+}
+
+func TestEachOperationAnswersAsTheDocumentSays(t *testing.T) {
+	s := startSite(t)
+	s.teach()
+	p := s.signInAs(storage.Admin)
+	rules := newContract(t, s.URL)
+	p.http.Transport = rules
+	rng := rand.New(rand.NewPCG(3, 3))
+	var posted struct {
+		FrameID int64 `json:"frame_id"`
+		ID      int64 `json:"id"`
+	}
+	if status, text := p.postPart(s.token, encodePart(t, drawPart(rng, "cut"))); status != 201 {
+		t.Fatalf("%d %s", status, text)
+	} else if err := json.Unmarshal([]byte(text), &posted); err != nil {
+		t.Fatal(err)
+	}
+	frame, inspection := fmt.Sprint("/api/v1/frames/", posted.FrameID), fmt.Sprint("/api/v1/inspections/", posted.ID)
+	recipe := fmt.Sprint("/api/v1/recipes/", s.recipe.ID)
+	var made struct {
+		ID int64 `json:"id"`
+	}
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"GET", frame, "", 303}, {"GET", frame + "/image", "", 200}, {"GET", frame + "/thumb", "", 200}, {"GET", inspection, "", 200}, {"GET", inspection + "/heat", "", 200},
+		{"GET", "/api/v1/inspections?limit=5", "", 200}, {"GET", "/api/v1/stations", "", 200}, {"GET", "/api/v1/recipes", "", 200}, {"GET", recipe, "", 200},
+		{"GET", "/api/v1/versions/1", "", 200}, {"GET", "/api/v1/versions/1/report", "", 200}, {"GET", "/api/v1/versions/1/model.onnx", "", 200}, {"GET", "/api/v1/jobs/1", "", 200},
+		{"GET", "/api/v1/people", "", 200},
+		{"GET", "/api/v1/frames/999", "", 404}, {"GET", "/api/v1/inspections/999", "", 404}, {"GET", "/api/v1/inspections/x", "", 404}, {"GET", "/api/v1/inspections?limit=x", "", 422}, {"GET", "/api/v1/versions/999", "", 404},
+		{"POST", frame + "/corrections", `{"class":"stain"}`, 201}, {"POST", frame + "/corrections", `{"class":"nosuch"}`, 422}, {"POST", frame + "/corrections", `{`, 422}, {"POST", "/api/v1/frames/999/corrections", `{"class":"stain"}`, 404},
+		{"POST", recipe + "/train", "", 202}, {"POST", "/api/v1/recipes/999/train", "", 404}, {"POST", recipe + "/rollback", "", 409}, {"POST", "/api/v1/versions/1/promote", `{}`, 409},
+		{"DELETE", "/api/v1/jobs/1", "", 409}, {"DELETE", "/api/v1/jobs/999", "", 404},
+		{"POST", "/api/v1/stations", fmt.Sprintf(`{"name":"new","line":"B","recipe_id":%d}`, s.recipe.ID), 201}, {"POST", "/api/v1/stations", `{"name":"","recipe_id":1}`, 422}, {"POST", "/api/v1/stations", `{"name":"x","recipe_id":99}`, 404},
+		{"PATCH", "/api/v1/stations/2", `{"name":"renamed"}`, 200}, {"PATCH", "/api/v1/stations/2", `{"name":"renamed","frobnicate":1}`, 422}, {"POST", "/api/v1/stations/2/token", "", 200}, {"DELETE", "/api/v1/stations/2", "", 204}, {"DELETE", "/api/v1/stations/99", "", 404},
+		{"POST", "/api/v1/people", `{"name":"Chen","role":"operator","password":"correct horse battery"}`, 201}, {"POST", "/api/v1/people", `{"name":"Chen","role":"operator","password":"correct horse battery"}`, 409}, {"POST", "/api/v1/people", `{"name":"Wu","role":"king","password":"correct horse battery"}`, 422},
+		{"PATCH", "/api/v1/people/3", `{"role":"qa"}`, 200}, {"PATCH", "/api/v1/people/99", `{"role":"qa"}`, 404},
+	} {
+		status, text := p.call(c.method, c.path, c.body, "application/json")
+		if status != c.status {
+			t.Errorf("%s %s %s answers %d, want %d: %s", c.method, c.path, c.body, status, c.status, text[:min(len(text), 200)])
+		}
+		_ = json.Unmarshal([]byte(text), &made)
+	}
+	nobody := s.signInAs("")
+	nobody.http.Transport = rules
+	for path, item := range rules.doc.Paths.Map() {
+		for method := range item.Operations() {
+			at := strings.ReplaceAll(path, "{id}", "1")
+			if path == "/frames" {
+				nobody.postPart("nonsense", []byte("x"))
+			} else if status, _ := nobody.call(method, "/api/v1"+at, "", "application/json"); status != http.StatusUnauthorized {
+				t.Errorf("%s %s answers %d to nobody", method, path, status)
+			}
+			if !rules.seen[method+" "+path+" 401"] {
+				t.Errorf("%s %s was not refused to nobody", method, path)
+			}
+			fine := false
+			for _, status := range []int{200, 201, 202, 204, 303} {
+				fine = fine || rules.seen[fmt.Sprint(method, " ", path, " ", status)]
+			}
+			if !fine && path != "/events" && path != "/station" && path != "/recipes/{id}/rollback" && path != "/versions/{id}/promote" && !(method == "DELETE" && path == "/jobs/{id}") {
+				t.Errorf("%s %s never succeeded", method, path)
+			}
+		}
+	}
+}
