@@ -1,6 +1,7 @@
 package models
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,10 @@ var pictureSides = []int{thumbSide, 640, 960, 1920, 4096}
 
 const pictureQuality = 85
 
+// endOfJPEG ends each whole copy; one that a crash or a full disk cut short is
+// drawn anew.
+var endOfJPEG = []byte{0xff, 0xd9}
+
 // NewPictures keeps its copies in the folder.
 func NewPictures(crew *pool.Pool, folder string) *Pictures {
 	return &Pictures{crew: crew, folder: folder}
@@ -46,7 +51,7 @@ func (p *Pictures) JPEG(ctx context.Context, f storage.Frame, side int) ([]byte,
 	i, _ := slices.BinarySearch(pictureSides, side)
 	side = pictureSides[min(i, len(pictureSides)-1)]
 	path := p.path(f.BlobKey, side)
-	if data, err := os.ReadFile(path); err == nil {
+	if data, err := os.ReadFile(path); err == nil && bytes.HasSuffix(data, endOfJPEG) {
 		return data, nil
 	}
 	data, err, _ := p.flight.Do(path, func() (any, error) {
@@ -73,19 +78,9 @@ func (p *Pictures) Keep(blobKey string, side int, jpeg []byte) {
 		return
 	}
 	path := p.path(blobKey, side)
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return
-	}
-	_, err = tmp.Write(jpeg)
-	if err = errors.Join(err, tmp.Close()); err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		os.Remove(tmp.Name())
+	err := os.WriteFile(path, jpeg, 0o640)
+	if errors.Is(err, fs.ErrNotExist) && os.MkdirAll(filepath.Dir(path), 0o750) == nil {
+		_ = os.WriteFile(path, jpeg, 0o640)
 	}
 }
 

@@ -47,6 +47,14 @@ func TestCopiesComeInAFewSizesAndAreDrawnOnce(t *testing.T) {
 		}
 	}
 	first := must(pictures.JPEG(t.Context(), f, 320))(t)
+	for path, size := range copies(t, folder) {
+		if err := os.Truncate(path, size/2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if again := must(pictures.JPEG(t.Context(), f, 320))(t); !bytes.Equal(again, first) {
+		t.Error("a copy that was cut short is not drawn anew")
+	}
 	if err := p.db.Blobs.Delete(t.Context(), f.BlobKey); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"loupe/vision"
@@ -214,15 +215,23 @@ func (db *DB) Heat(ctx context.Context, inspectionID int64) (vision.HeatMap, err
 	return h, nil
 }
 
+// heatPackers keeps the compressors' tables, which are larger than a heat map.
+var heatPackers = sync.Pool{New: func() any {
+	w, err := flate.NewWriter(io.Discard, flate.BestSpeed)
+	if err != nil {
+		panic(err) // the level is a constant
+	}
+	return w
+}}
+
 func packHeat(h vision.HeatMap) ([]byte, error) {
 	if len(h.Data) == 0 {
 		return nil, nil
 	}
 	var packed bytes.Buffer
-	w, err := flate.NewWriter(&packed, flate.BestSpeed)
-	if err != nil {
-		return nil, err
-	}
+	w := heatPackers.Get().(*flate.Writer)
+	defer heatPackers.Put(w)
+	w.Reset(&packed)
 	if err := json.NewEncoder(w).Encode(h); err != nil {
 		return nil, err
 	}

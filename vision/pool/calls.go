@@ -2,7 +2,6 @@ package pool
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -87,7 +86,7 @@ func explain(t *wire.Trouble) error {
 
 // request sends a message and waits for its answer or the end of ctx.
 func (p *Pool) request(ctx context.Context, subject string, question, answer any) error {
-	data, err := json.Marshal(question)
+	data, err := wire.Marshal(question)
 	if err != nil {
 		return fmt.Errorf("write a request: %w", err)
 	}
@@ -105,7 +104,7 @@ func (p *Pool) request(ctx context.Context, subject string, question, answer any
 	case err != nil:
 		return fmt.Errorf("ask a worker: %w", err)
 	}
-	if err := json.Unmarshal(m.Data, answer); err != nil {
+	if err := wire.Unmarshal(m.Data, answer); err != nil {
 		return fmt.Errorf("read a worker's answer: %w", err)
 	}
 	return nil

@@ -2,11 +2,12 @@ package wire_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
 	"testing"
+
+	"github.com/fxamacker/cbor/v2"
 
 	"loupe/vision"
 	"loupe/vision/wire"
@@ -14,12 +15,12 @@ import (
 
 func TestFloatsArriveBitForBit(t *testing.T) {
 	for _, f := range []wire.Floats{nil, {}, {0}, {1.5, -2.25, float32(math.Copysign(0, -1))}, {math.MaxFloat32, math.SmallestNonzeroFloat32, float32(math.Inf(-1)), math.Float32frombits(0x7fc00001)}} {
-		data, err := json.Marshal(wire.ExtractResult{Pooled: f})
+		data, err := wire.Marshal(wire.ExtractResult{Pooled: f})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var back wire.ExtractResult
-		if err := json.Unmarshal(data, &back); err != nil || len(back.Pooled) != len(f) {
+		if err := wire.Unmarshal(data, &back); err != nil || len(back.Pooled) != len(f) {
 			t.Fatalf("%v came as %v, %v", f, back.Pooled, err)
 		}
 		for i := range f {
@@ -31,10 +32,14 @@ func TestFloatsArriveBitForBit(t *testing.T) {
 }
 
 func TestFloatsThatAreNoneAreAnError(t *testing.T) {
-	for _, text := range []string{"AAAA", "AAAAAAA", "!!!!", "AAAAAA==AAAAAA==", "AAAAAA="} {
-		var f wire.Floats
-		if err := f.UnmarshalText([]byte(text)); err == nil {
-			t.Errorf("%q gives %v", text, f)
+	for n := range 8 {
+		data, err := cbor.Marshal(map[string][]byte{"pooled": make([]byte, n)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r wire.ExtractResult
+		if err := wire.Unmarshal(data, &r); (err == nil) != (n%4 == 0) {
+			t.Errorf("%d bytes give %v, %v", n, r.Pooled, err)
 		}
 	}
 }
@@ -52,15 +57,15 @@ func TestSharedSubjectsNameTheProtocol(t *testing.T) {
 }
 
 func TestPooledFeaturesAndTheDispatchersOrderTravelOutsideTheJudgement(t *testing.T) {
-	data, err := json.Marshal(wire.JudgeResult{Judgement: vision.Judgement{Pooled: []float32{1, 2}}, Pooled: wire.Floats{3}})
+	data, err := wire.Marshal(wire.JudgeResult{Judgement: vision.Judgement{Pooled: []float32{1, 2}}, Pooled: wire.Floats{3}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var r wire.JudgeResult
-	if err := json.Unmarshal(data, &r); err != nil || len(r.Judgement.Pooled) != 0 || len(r.Pooled) != 1 || r.Pooled[0] != 3 {
+	if err := wire.Unmarshal(data, &r); err != nil || len(r.Judgement.Pooled) != 0 || len(r.Pooled) != 1 || r.Pooled[0] != 3 {
 		t.Errorf("%s came as %+v, %v", data, r, err)
 	}
-	if data, err = json.Marshal(wire.JudgeRequest{Alone: true}); err != nil || bytes.Contains(data, []byte("lone")) {
+	if data, err = wire.Marshal(wire.JudgeRequest{Alone: true}); err != nil || bytes.Contains(data, []byte("lone")) {
 		t.Errorf("%s, %v", data, err)
 	}
 }
@@ -69,36 +74,41 @@ func TestPooledFeaturesAndTheDispatchersOrderTravelOutsideTheJudgement(t *testin
 // be sent on and taken again, the same.
 func FuzzWire(f *testing.F) {
 	for _, m := range []any{
-		wire.Beat{Protocol: 1, ID: "a", Models: []string{"b"}}, wire.JudgeRequest{BlobKey: "k", Model: vision.ModelRef{Classes: []string{"a"}}, Classes: []vision.Class{{Name: "a"}}},
+		wire.JudgeRequest{BlobKey: "k", Model: vision.ModelRef{Classes: []string{"a"}}, Classes: []vision.Class{{Name: "a"}}},
 		wire.JudgeResult{Pooled: wire.Floats{1, 2}, Thumb: []byte("x"), Trouble: &wire.Trouble{Fault: wire.FaultBlob}}, wire.ExtractRequest{}, wire.ExtractResult{Stride8: wire.Floats{1}},
 		wire.RenderRequest{MaxSide: 320}, wire.RenderResult{JPEG: []byte("x")}, wire.LoadRequest{Model: vision.ModelRef{Size: 224}}, wire.LoadResult{},
 	} {
-		data, err := json.Marshal(m)
+		data, err := wire.Marshal(m)
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(data)
 		f.Add(data[:len(data)/2])
 	}
-	f.Add([]byte(`{"pooled":"AAAA"}`))
-	f.Add([]byte(`{"heat":{"w":-1,"h":1e99}}`))
+	for _, odd := range []any{map[string]any{"pooled": []byte("AAA")}, map[string]any{"heat": map[string]any{"w": -1, "h": 1e99}}, map[string]any{"stride8": []int{1}}} {
+		data, err := cbor.Marshal(odd)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, pair := range [][2]any{
-			{&wire.Beat{}, &wire.Beat{}}, {&wire.JudgeRequest{}, &wire.JudgeRequest{}}, {&wire.JudgeResult{}, &wire.JudgeResult{}},
+			{&wire.JudgeRequest{}, &wire.JudgeRequest{}}, {&wire.JudgeResult{}, &wire.JudgeResult{}},
 			{&wire.ExtractRequest{}, &wire.ExtractRequest{}}, {&wire.ExtractResult{}, &wire.ExtractResult{}}, {&wire.RenderRequest{}, &wire.RenderRequest{}},
 			{&wire.RenderResult{}, &wire.RenderResult{}}, {&wire.LoadRequest{}, &wire.LoadRequest{}}, {&wire.LoadResult{}, &wire.LoadResult{}},
 		} {
-			if json.Unmarshal(data, pair[0]) != nil {
+			if wire.Unmarshal(data, pair[0]) != nil {
 				continue
 			}
-			first, err := json.Marshal(pair[0])
+			first, err := wire.Marshal(pair[0])
 			if err != nil {
 				t.Fatalf("%T was taken but cannot be sent on: %v", pair[0], err)
 			}
-			if err := json.Unmarshal(first, pair[1]); err != nil {
+			if err := wire.Unmarshal(first, pair[1]); err != nil {
 				t.Fatalf("%T is not understood: %v: %s", pair[0], err, first)
 			}
-			if second, err := json.Marshal(pair[1]); err != nil || !bytes.Equal(first, second) {
+			if second, err := wire.Marshal(pair[1]); err != nil || !bytes.Equal(first, second) {
 				t.Fatalf("%T changed on its way: %s, then %s", pair[0], first, second)
 			}
 		}

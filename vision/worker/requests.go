@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -141,7 +140,7 @@ func (w *Worker) onLoad(m *nats.Msg) {
 }
 
 func parse(m *nats.Msg, into any) *wire.Trouble {
-	if err := json.Unmarshal(m.Data, into); err != nil {
+	if err := wire.Unmarshal(m.Data, into); err != nil {
 		return &wire.Trouble{Fault: wire.FaultWorker, Detail: "the request is not understood: " + err.Error()}
 	}
 	return nil

@@ -231,7 +231,7 @@ func (w *Worker) sendBeat() {
 
 // answer sends a result back.
 func (w *Worker) answer(m *nats.Msg, result any) {
-	data, err := json.Marshal(result)
+	data, err := wire.Marshal(result)
 	if err == nil {
 		err = m.Respond(data)
 	}

@@ -114,7 +114,7 @@ func (b *bench) ask(subject string, question, answer any) {
 	data, ok := question.([]byte)
 	if !ok {
 		var err error
-		if data, err = json.Marshal(question); err != nil {
+		if data, err = wire.Marshal(question); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -122,7 +122,7 @@ func (b *bench) ask(subject string, question, answer any) {
 	if err != nil {
 		b.Fatalf("%s: %v", subject, err)
 	}
-	if err := json.Unmarshal(m.Data, answer); err != nil {
+	if err := wire.Unmarshal(m.Data, answer); err != nil {
 		b.Fatalf("%s answers %s: %v", subject, m.Data, err)
 	}
 }
