@@ -11,17 +11,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
+
+	"gonum.org/v1/gonum/stat"
 
 	"loupe/storage"
 	"loupe/vision"
-	"loupe/web/client"
 )
-
-// connections is how many frames are under way between station and server.
-const connections = 8
 
 // serverResult is what bench --http prints.
 type serverResult struct {
@@ -29,7 +25,7 @@ type serverResult struct {
 	Workers       int       `json:"workers"`
 	Threads       int       `json:"threads"` // of each worker
 	FramesPerS    float64   `json:"frames_per_s"`
-	RawForwardS   float64   `json:"raw_forward_per_s"` // of as many processes, before and after
+	RawForwardS   float64   `json:"raw_forward_per_s"` // of as many processes, in turns with the frames
 	Ratio         float64   `json:"ratio"`
 	AnswerMS      quantiles `json:"answer_ms"` // from post to verdict
 	MemoryMB      float64   `json:"memory_mb"` // of server and workers after the last frame
@@ -83,22 +79,44 @@ func (s *benchServer) measure(ctx context.Context, pictures []picture, classes [
 	if err := s.prepare(ctx, train, classes); err != nil {
 		return err
 	}
-	before, err := s.rawForward(ctx)
-	if err != nil {
+	if err := s.compare(ctx, test); err != nil {
 		return err
 	}
-	if err := s.post(ctx, test); err != nil {
-		return err
-	}
-	after, err := s.rawForward(ctx)
-	if err != nil {
-		return err
-	}
-	s.result.RawForwardS = (before + after) / 2
-	s.result.Ratio = s.result.FramesPerS / s.result.RawForwardS
 	if s.Learn {
 		return s.learn(ctx, test)
 	}
+	return nil
+}
+
+// rawEvery is after how many frames the bare network is timed again: a machine
+// that others share is not equally fast for long.
+const rawEvery = 1000
+
+// compare posts the frames in turns with the bare network.
+func (s *benchServer) compare(ctx context.Context, test []picture) error {
+	p, err := s.newPosting(test)
+	if err != nil {
+		return err
+	}
+	var raw []float64
+	for {
+		rate, err := s.rawForward(ctx)
+		if err != nil {
+			return err
+		}
+		raw = append(raw, rate)
+		if p.done() {
+			break
+		}
+		if err := p.post(ctx, rawEvery); err != nil {
+			return err
+		}
+	}
+	s.result.RawForwardS = stat.Mean(raw, nil)
+	s.result.Frames, s.result.FramesPerS = len(p.times), float64(len(p.times))/p.took.Seconds()
+	s.result.Ratio = s.result.FramesPerS / s.result.RawForwardS
+	s.result.AnswerMS, s.result.Accuracy = quantilesOf(p.times), float64(p.right.Load())/float64(len(p.times))
+	s.result.MemoryMB, s.result.MemoryAt2000 = s.memory(), p.memoryAt2000
 	return nil
 }
 
@@ -164,55 +182,6 @@ func (s *benchServer) train(ctx context.Context, recipe int64) error {
 		return fmt.Errorf("the training ended as %s: %s", j.State, j.Message)
 	}
 	return nil
-}
-
-// post posts the frames over several connections and waits for each verdict.
-func (s *benchServer) post(ctx context.Context, test []picture) error {
-	frames := max(s.Frames, len(test))
-	data := make([][]byte, len(test))
-	for i, p := range test {
-		var err error
-		if data[i], _, err = readPicture(p.path); err != nil {
-			return err
-		}
-	}
-	c := client.New(s.app.URL, s.station)
-	bar := newBar(frames, "posting")
-	var next, right atomic.Int64
-	times := make([]float64, frames)
-	errs := make([]error, connections)
-	var all sync.WaitGroup
-	began := time.Now()
-	for worker := range connections {
-		all.Go(func() {
-			for {
-				n := int(next.Add(1)) - 1
-				if n >= frames || ctx.Err() != nil {
-					return
-				}
-				if n == 2000 {
-					s.result.MemoryAt2000 = s.memory()
-				}
-				p := test[n%len(test)]
-				sent := time.Now()
-				answer, err := c.PostFrame(ctx, client.Frame{Image: data[n%len(test)], Serial: "B" + strconv.Itoa(n)}, 30*time.Second)
-				if err != nil || answer.Inspection == nil {
-					errs[worker] = errors.Join(err, errors.New("a frame got no verdict"))
-					return
-				}
-				times[n] = since(sent)
-				if answer.Inspection.Class == p.class {
-					right.Add(1)
-				}
-				_ = bar.Add(1)
-			}
-		})
-	}
-	all.Wait()
-	s.result.FramesPerS = float64(frames) / time.Since(began).Seconds()
-	s.result.Frames, s.result.AnswerMS, s.result.Accuracy = frames, quantilesOf(times), float64(right.Load())/float64(frames)
-	s.result.MemoryMB = s.memory()
-	return errors.Join(errs...)
 }
 
 // memory is what server and workers have in memory, in MB: their proportional

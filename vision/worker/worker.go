@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -179,7 +180,10 @@ func (w *Worker) subscribe() error {
 
 // loop runs the networks: frames first, everything else when no frame waits,
 // but one such task after each frame at least, so that it is not starved.
+// It keeps to one thread of the system: OpenCV's scratch memory stays warm there.
 func (w *Worker) loop(ctx context.Context) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	for {
 		select {
 		case t := <-w.work:
