@@ -1,10 +1,13 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,7 +26,9 @@ type Dispatcher struct {
 	pooled   *PooledCache
 	log      *slog.Logger
 
-	wake chan struct{}
+	wake  chan struct{}
+	turns map[int64]int64 // by station ID, when it had its last turn; of Run alone
+	turn  int64
 
 	mu        sync.Mutex
 	inFlight  map[int64]bool
@@ -49,7 +54,7 @@ const troublePause = 300 * time.Millisecond
 func NewDispatcher(db *storage.DB, crew *pool.Pool, pictures *Pictures, pooled *PooledCache, log *slog.Logger) *Dispatcher {
 	d := &Dispatcher{
 		db: db, crew: crew, pictures: pictures, pooled: pooled, log: log,
-		wake: make(chan struct{}, 1), inFlight: map[int64]bool{}, recipes: map[int64]judging{},
+		wake: make(chan struct{}, 1), turns: map[int64]int64{}, inFlight: map[int64]bool{}, recipes: map[int64]judging{},
 	}
 	db.Listen(func(e storage.Event) {
 		switch e.Kind {
@@ -104,7 +109,6 @@ func (d *Dispatcher) Run(ctx context.Context) {
 func (d *Dispatcher) dispatch(ctx context.Context, running *sync.WaitGroup) time.Duration {
 	d.mu.Lock()
 	room := perWorker*len(d.crew.Workers()) - len(d.inFlight)
-	busy := len(d.inFlight)
 	pause := time.Until(d.notBefore)
 	d.mu.Unlock()
 	if room <= 0 {
@@ -113,33 +117,74 @@ func (d *Dispatcher) dispatch(ctx context.Context, running *sync.WaitGroup) time
 	if pause > 0 {
 		return pause
 	}
-	frames, err := d.db.PendingFrames(ctx, 0, room+busy)
-	if err != nil {
-		if ctx.Err() == nil {
-			d.log.Error("cannot read the queue", "error", err)
+	for room > 0 {
+		started, err := d.startTurn(ctx, room, running)
+		if err != nil {
+			if ctx.Err() == nil {
+				d.log.Error("cannot read the queue", "error", err)
+			}
+			return troublePause
 		}
-		return troublePause
-	}
-	for _, f := range frames {
-		d.mu.Lock()
-		taken := d.inFlight[f.ID] || room == 0
-		if !taken {
-			d.inFlight[f.ID] = true
-			room--
+		if started == 0 {
+			return 0
 		}
-		d.mu.Unlock()
-		if taken {
-			continue
-		}
-		running.Go(func() {
-			d.judge(ctx, f)
-			d.mu.Lock()
-			delete(d.inFlight, f.ID)
-			d.mu.Unlock()
-			d.nudge()
-		})
+		room -= started
 	}
 	return 0
+}
+
+// startTurn starts at most one frame of each waiting station, first those of
+// the stations that waited longest for a turn: a station that posts more than
+// others gets no more turns. It says how many it started.
+func (d *Dispatcher) startTurn(ctx context.Context, room int, running *sync.WaitGroup) (int, error) {
+	d.mu.Lock()
+	flying := slices.Collect(maps.Keys(d.inFlight))
+	d.mu.Unlock()
+	next, err := d.db.NextFrames(ctx, flying)
+	if err != nil {
+		return 0, err
+	}
+	slices.SortStableFunc(next, func(a, b storage.Next) int {
+		return cmp.Or(compareBool(a.Backlog, b.Backlog), cmp.Compare(d.turns[a.StationID], d.turns[b.StationID]), cmp.Compare(a.FrameID, b.FrameID))
+	})
+	started := 0
+	for _, n := range next[:min(room, len(next))] {
+		f, err := d.db.Frame(ctx, n.FrameID)
+		if storage.CodeOf(err) == storage.NotFound { // removed with its demonstration
+			continue
+		}
+		if err != nil {
+			return started, err
+		}
+		d.turn++
+		d.turns[n.StationID] = d.turn
+		started++
+		d.start(ctx, f, running)
+	}
+	return started, nil
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+func (d *Dispatcher) start(ctx context.Context, f storage.Frame, running *sync.WaitGroup) {
+	d.mu.Lock()
+	d.inFlight[f.ID] = true
+	d.mu.Unlock()
+	running.Go(func() {
+		d.judge(ctx, f)
+		d.mu.Lock()
+		delete(d.inFlight, f.ID)
+		d.mu.Unlock()
+		d.nudge()
+	})
 }
 
 func (d *Dispatcher) judging(ctx context.Context, recipeID int64) (judging, error) {

@@ -329,3 +329,42 @@ func TestPromotionHoldsForTheNextFrame(t *testing.T) {
 		judging.Wait()
 	}
 }
+
+// A station that posts a hundred frames at once must not keep nine others waiting.
+func TestOneGreedyStationDoesNotStarveNineModestOnes(t *testing.T) {
+	p := open(t, taught(t), 1)
+	v := p.champion()
+	known := must(p.db.Frame(t.Context(), must(p.db.Results(t.Context(), v.ID))(t)[0].FrameID))(t)
+	post := func(station int64) int64 {
+		return p.send(v.RecipeID, storage.Frame{StationID: station, BlobKey: known.BlobKey, Format: known.Format, Width: known.Width, Height: known.Height, Orientation: 1}).ID
+	}
+	var stations []int64
+	for n := range 10 {
+		st, _, err := p.db.AddStation(t.Context(), "ada", storage.Station{Name: fmt.Sprint("station ", n), RecipeID: v.RecipeID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stations = append(stations, st.ID)
+	}
+	const many, few = 60, 2
+	for range many {
+		post(stations[0])
+	}
+	modest := map[int64]bool{}
+	for _, id := range stations[1:] {
+		for range few {
+			modest[post(id)] = true
+		}
+	}
+	p.judges()
+	last := 0
+	for rank, i := range p.judged(v.RecipeID, many+9*few) {
+		if modest[i.FrameID] {
+			last = rank
+		}
+	}
+	// Two rounds of ten stations, and what a worker holds besides.
+	if last > few*10+4 {
+		t.Errorf("the last modest frame was the %d. to be judged", last)
+	}
+}

@@ -60,13 +60,6 @@ func (db *DB) JudgedBy(ctx context.Context, versionID int64) (int, error) {
 	return n, explain(err)
 }
 
-// CountWaiting counts a station's frames that wait for a verdict.
-func (db *DB) CountWaiting(ctx context.Context, stationID int64) (int, error) {
-	var n int
-	err := db.read.QueryRowContext(ctx, `SELECT count(*) FROM frames WHERE state = 'pending' AND station_id = ?`, stationID).Scan(&n)
-	return n, explain(err)
-}
-
 // Tray lists the Unsure inspections of some stations that nobody has labelled,
 // oldest first, at most limit, and counts all of them.
 func (db *DB) Tray(ctx context.Context, stations []int64, limit int) ([]Inspection, int, error) {

@@ -18,6 +18,7 @@ const (
 	Conflict Code = "conflict"  // it contradicts what is stored
 	Full     Code = "full"      // the disk is full: nothing was stored, try again later
 	Busy     Code = "busy"      // the database did not answer in time: try again
+	Behind   Code = "behind"    // too many of the station's frames wait: nothing was stored, try again later
 )
 
 // Error is trouble that somebody can act on. Message is one sentence for them.

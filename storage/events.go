@@ -6,6 +6,7 @@ type EventKind string
 const (
 	FrameAdded     EventKind = "frame"      // a frame is on disk, waiting to be judged
 	FrameTroubled  EventKind = "quarantine" // a frame was quarantined, discarded or released
+	FrameDropped   EventKind = "dropped"    // a frame was given up because newer ones went first
 	InspectionMade EventKind = "inspection" // a verdict is on disk
 	FrameCorrected EventKind = "correction" // a frame has a new correction
 	JobChanged     EventKind = "job"        // a job moved on

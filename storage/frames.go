@@ -15,7 +15,7 @@ const (
 	Pending     FrameState = "pending"     // waits to be judged
 	Judged      FrameState = "judged"      // has its inspection
 	Quarantined FrameState = "quarantined" // could not be judged; a person decides
-	Discarded   FrameState = "discarded"   // a person gave it up
+	Discarded   FrameState = "discarded"   // a person gave it up, or newer frames went first
 	Kept        FrameState = "kept"        // imported for learning, never to be judged live
 )
 
@@ -86,6 +86,8 @@ func scanFrame(s scanner) (Frame, error) {
 // AddFrame stores the row of a frame whose blob is on disk already, Pending
 // unless f.State is Kept. With an idempotency key that the station used before,
 // it gives the earlier frame and false, or a Conflict where the picture differs.
+// A station that is too far behind is refused as Behind, or its oldest frame is
+// dropped, as the recipe's QueueRule says.
 func (db *DB) AddFrame(ctx context.Context, f Frame) (Frame, bool, error) {
 	if f.State != Kept {
 		f.State = Pending
@@ -98,6 +100,7 @@ func (db *DB) AddFrame(ctx context.Context, f Frame) (Frame, bool, error) {
 		f.Readings = map[string]any{}
 	}
 	added := false
+	var dropped int64
 	err := db.change(ctx, func(tx *sql.Tx) error {
 		if f.StationID != 0 {
 			if _, err := tx.Exec(`UPDATE stations SET last_seen_at = ? WHERE id = ?`, millis(f.ReceivedAt), f.StationID); err != nil {
@@ -112,9 +115,17 @@ func (db *DB) AddFrame(ctx context.Context, f Frame) (Frame, bool, error) {
 			f = old
 			return nil
 		}
+		if f.State == Pending {
+			if dropped, err = db.makeRoom(tx, f); err != nil {
+				return err
+			}
+		}
 		added = true
 		return insertFrame(tx, &f)
 	})
+	if err == nil && dropped != 0 {
+		db.emit(Event{Kind: FrameDropped, ID: dropped, RecipeID: f.RecipeID, StationID: f.StationID})
+	}
 	if err == nil && added {
 		copied := f
 		db.emit(Event{Kind: FrameAdded, ID: f.ID, RecipeID: f.RecipeID, StationID: f.StationID, Frame: &copied})
@@ -161,20 +172,6 @@ func (db *DB) Frame(ctx context.Context, id int64) (Frame, error) {
 // FrameByKey finds a station's frame by its idempotency key.
 func (db *DB) FrameByKey(ctx context.Context, stationID int64, key string) (Frame, error) {
 	return one(ctx, db.read, "frame", scanFrame, `SELECT `+frameColumns+` FROM frames f WHERE f.station_id = ? AND f.idempotency_key = ?`, stationID, key)
-}
-
-// PendingFrames lists frames that wait for a verdict and whose recipe has a
-// champion, oldest first, with IDs above after.
-func (db *DB) PendingFrames(ctx context.Context, after int64, limit int) ([]Frame, error) {
-	return list(ctx, db.read, scanFrame, `SELECT `+frameColumns+` FROM frames f JOIN recipes r ON r.id = f.recipe_id
-		WHERE f.state = 'pending' AND f.id > ? AND r.champion_id IS NOT NULL AND r.archived_at IS NULL ORDER BY f.id LIMIT ?`, after, limit)
-}
-
-// CountPending counts the frames that wait for a verdict.
-func (db *DB) CountPending(ctx context.Context) (int, error) {
-	var n int
-	err := db.read.QueryRowContext(ctx, `SELECT count(*) FROM frames WHERE state = 'pending'`).Scan(&n)
-	return n, explain(err)
 }
 
 // RecordDeath notes that a worker died over a frame. The third death puts the

@@ -66,16 +66,16 @@ func TestPendingFramesWaitInOrderAcrossARestart(t *testing.T) {
 		want = append(want, f.frame(s, fmt.Sprint(n)).ID)
 	}
 	f.reopen()
-	pending, err := f.PendingFrames(t.Context(), 0, 10)
-	f.must(err)
 	var got []int64
-	for _, fr := range pending {
-		got = append(got, fr.ID)
+	for range want {
+		got = append(got, f.next(got...)...)
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("pending %v, want %v", got, want)
 	}
-	f.judge(pending[0], v, vision.OK, "good")
+	first, err := f.Frame(t.Context(), got[0])
+	f.must(err)
+	f.judge(first, v, vision.OK, "good")
 	if n, err := f.CountPending(t.Context()); err != nil || n != 4 {
 		t.Errorf("%d pending after a verdict, %v", n, err)
 	}
@@ -97,15 +97,15 @@ func TestAFrameThatKillsThreeWorkersIsQuarantinedForGood(t *testing.T) {
 		}
 		f.reopen()
 	}
-	if pending, err := f.PendingFrames(ctx, 0, 10); err != nil || len(pending) != 0 {
-		t.Errorf("it waits again: %v, %v", pending, err)
+	if pending := f.next(); len(pending) != 0 {
+		t.Errorf("it waits again: %v", pending)
 	}
 	if all, err := f.QuarantinedFrames(ctx, 10); err != nil || len(all) != 1 || all[0].Trouble == "" {
 		t.Errorf("quarantine %v, %v", all, err)
 	}
 	f.must(f.Release(ctx, "ada", fr.ID))
-	if pending, err := f.PendingFrames(ctx, 0, 10); err != nil || len(pending) != 1 {
-		t.Errorf("a person's release does not help: %v, %v", pending, err)
+	if pending := f.next(); len(pending) != 1 {
+		t.Errorf("a person's release does not help: %v", pending)
 	}
 	f.refused(f.Release(ctx, "ada", fr.ID), storage.Conflict)
 }
@@ -154,18 +154,18 @@ func TestFramesWaitUntilTheirRecipeHasAChampion(t *testing.T) {
 	r := f.recipe("caps")
 	s := f.station(r, "press")
 	first, second := f.frame(s, "1"), f.frame(s, "2")
-	if all, err := f.PendingFrames(ctx, 0, 10); err != nil || len(all) != 0 {
-		t.Errorf("handed out without a champion: %v, %v", all, err)
+	if all := f.next(); len(all) != 0 {
+		t.Errorf("handed out without a champion: %v", all)
 	}
 	if n, err := f.CountWaiting(ctx, s.ID); err != nil || n != 2 {
 		t.Errorf("%d wait at the station, %v", n, err)
 	}
 	f.champion(r)
-	if all, err := f.PendingFrames(ctx, 0, 1); err != nil || len(all) != 1 || all[0].ID != first.ID {
-		t.Errorf("the oldest does not come first: %v, %v", all, err)
+	if all := f.next(); len(all) != 1 || all[0] != first.ID {
+		t.Errorf("the oldest does not come first: %v", all)
 	}
-	if all, err := f.PendingFrames(ctx, first.ID, 10); err != nil || len(all) != 1 || all[0].ID != second.ID {
-		t.Errorf("after the first: %v, %v", all, err)
+	if all := f.next(first.ID); len(all) != 1 || all[0] != second.ID {
+		t.Errorf("after the first: %v", all)
 	}
 }
 

@@ -31,7 +31,7 @@ func TestAnImportKeepsItsSplitAndIsNotRepeated(t *testing.T) {
 		t.Errorf("%+v, %v", fr, err)
 	}
 	f.champion(r)
-	if waiting, err := f.PendingFrames(ctx, 0, 10); err != nil || len(waiting) != 0 {
+	if waiting := f.next(); len(waiting) != 0 {
 		t.Errorf("imported frames wait to be judged: %v, %v", waiting, err)
 	}
 	if labelled, err := f.FramesWithLabel(ctx, r.ID, 2); err != nil || len(labelled) != 2 || labelled[0].FrameID != 6 {

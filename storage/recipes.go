@@ -36,6 +36,7 @@ type Recipe struct {
 	Thresholds vision.Thresholds
 	Learn      LearnRule
 	Promote    PromoteRule
+	Queue      QueueRule
 	ChampionID int64 // 0 while there is none
 	Demo       bool
 	CreatedAt  time.Time
@@ -66,11 +67,12 @@ func NewRecipe(name string, classes []vision.Class) Recipe {
 		Name: name, Classes: classes, Size: 224, Mirror: true, Thresholds: vision.DefaultThresholds,
 		Learn:   LearnRule{After: 10, QuietSeconds: 20},
 		Promote: PromoteRule{Auto: true, Metric: "balanced_accuracy", Margin: 0.01},
+		Queue:   DefaultQueue,
 	}
 }
 
 const recipeColumns = `id, name, region_json, size, mirror, threshold_ok, threshold_ng, learn_after, learn_quiet_s,
-	promote_auto, promote_metric, promote_margin, champion_id, demo, created_at`
+	promote_auto, promote_metric, promote_margin, queue_limit, newest_first, champion_id, demo, created_at`
 
 func scanRecipe(s scanner) (Recipe, error) {
 	var r Recipe
@@ -78,7 +80,7 @@ func scanRecipe(s scanner) (Recipe, error) {
 	var champion sql.NullInt64
 	var at int64
 	err := s.Scan(&r.ID, &r.Name, &region, &r.Size, &r.Mirror, &r.Thresholds.OK, &r.Thresholds.NG, &r.Learn.After, &r.Learn.QuietSeconds,
-		&r.Promote.Auto, &r.Promote.Metric, &r.Promote.Margin, &champion, &r.Demo, &at)
+		&r.Promote.Auto, &r.Promote.Metric, &r.Promote.Margin, &r.Queue.Limit, &r.Queue.NewestFirst, &champion, &r.Demo, &at)
 	if err != nil {
 		return r, err
 	}
@@ -138,6 +140,8 @@ func (r Recipe) check() error {
 		return fail(Invalid, "promote by balanced_accuracy, accuracy or escapes")
 	case !(r.Promote.Margin >= 0 && r.Promote.Margin <= 0.5):
 		return fail(Invalid, "the margin must be from 0 to 0.5")
+	case r.Queue.Limit < 1 || r.Queue.Limit > 100000:
+		return fail(Invalid, "from 1 to 100000 frames of a station may wait")
 	}
 	return nil
 }
@@ -145,6 +149,9 @@ func (r Recipe) check() error {
 // AddRecipe stores a new recipe with its classes.
 func (db *DB) AddRecipe(ctx context.Context, by string, r Recipe) (Recipe, error) {
 	r.Name = strings.TrimSpace(r.Name)
+	if r.Queue == (QueueRule{}) {
+		r.Queue = DefaultQueue
+	}
 	if err := r.check(); err != nil {
 		return r, err
 	}
@@ -154,9 +161,9 @@ func (db *DB) AddRecipe(ctx context.Context, by string, r Recipe) (Recipe, error
 	r.CreatedAt = db.now()
 	err := db.change(ctx, func(tx *sql.Tx) error {
 		res, err := tx.Exec(`INSERT INTO recipes (name, region_json, size, mirror, threshold_ok, threshold_ng, learn_after, learn_quiet_s,
-			promote_auto, promote_metric, promote_margin, demo, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+			promote_auto, promote_metric, promote_margin, queue_limit, newest_first, demo, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 			r.Name, marshal(r.Region), r.Size, r.Mirror, r.Thresholds.OK, r.Thresholds.NG, r.Learn.After, r.Learn.QuietSeconds,
-			r.Promote.Auto, r.Promote.Metric, r.Promote.Margin, r.Demo, millis(r.CreatedAt))
+			r.Promote.Auto, r.Promote.Metric, r.Promote.Margin, r.Queue.Limit, r.Queue.NewestFirst, r.Demo, millis(r.CreatedAt))
 		if unique(err) {
 			return fail(Conflict, "there is a recipe named %q already", r.Name)
 		}
@@ -188,9 +195,9 @@ func (db *DB) ChangeRecipe(ctx context.Context, by string, r Recipe) error {
 			return err
 		}
 		_, err = tx.Exec(`UPDATE recipes SET name=?, region_json=?, size=?, mirror=?, threshold_ok=?, threshold_ng=?, learn_after=?, learn_quiet_s=?,
-			promote_auto=?, promote_metric=?, promote_margin=? WHERE id=?`,
+			promote_auto=?, promote_metric=?, promote_margin=?, queue_limit=?, newest_first=? WHERE id=?`,
 			r.Name, marshal(r.Region), r.Size, r.Mirror, r.Thresholds.OK, r.Thresholds.NG, r.Learn.After, r.Learn.QuietSeconds,
-			r.Promote.Auto, r.Promote.Metric, r.Promote.Margin, r.ID)
+			r.Promote.Auto, r.Promote.Metric, r.Promote.Margin, r.Queue.Limit, r.Queue.NewestFirst, r.ID)
 		if unique(err) {
 			return fail(Conflict, "there is a recipe named %q already", r.Name)
 		}
@@ -210,5 +217,5 @@ func recipeSubject(id int64) string { return fmt.Sprintf("recipe %d", id) }
 
 func publicRecipe(r Recipe) map[string]any {
 	return map[string]any{"name": r.Name, "region": r.Region, "size": r.Size, "mirror": r.Mirror, "thresholds": r.Thresholds,
-		"learn": r.Learn, "promote": r.Promote, "classes": r.Classes}
+		"learn": r.Learn, "promote": r.Promote, "queue": r.Queue, "classes": r.Classes}
 }

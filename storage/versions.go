@@ -202,7 +202,8 @@ func (db *DB) crownFrom(tx *sql.Tx, by string, r Recipe, v Version, from sql.Nul
 	}{
 		{`UPDATE versions SET state = 'retired' WHERE recipe_id = ? AND state = 'champion'`, []any{v.RecipeID}},
 		{`UPDATE versions SET state = 'champion', decision = ? WHERE id = ?`, []any{reason, v.ID}},
-		{`UPDATE recipes SET champion_id = ? WHERE id = ?`, []any{v.ID, v.RecipeID}},
+		{`UPDATE recipes SET champion_id = ?, live_after = CASE WHEN champion_id IS NULL THEN (SELECT coalesce(max(id), 0) FROM frames) ELSE live_after END WHERE id = ?`,
+			[]any{v.ID, v.RecipeID}},
 		{`INSERT INTO promotions (recipe_id, version_id, from_id, person, reason, at) VALUES (?,?,?,?,?,?)`, []any{v.RecipeID, v.ID, from, by, reason, millis(db.now())}},
 	} {
 		if _, err := tx.Exec(q.text, q.args...); err != nil {

@@ -98,6 +98,8 @@ func storedProblem(e *storage.Error) *problem {
 		p.Status, p.retryAfter = http.StatusInsufficientStorage, "30"
 	case storage.Busy:
 		p.Status, p.retryAfter = http.StatusServiceUnavailable, "1"
+	case storage.Behind:
+		p.Status, p.retryAfter = http.StatusServiceUnavailable, "5"
 	}
 	return p
 }
