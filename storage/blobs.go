@@ -64,12 +64,17 @@ func Digest(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// ContentKey is the key of content of a kind.
+func ContentKey(kind string, data []byte) string {
+	digest := Digest(data)
+	return kind + "/" + digest[:2] + "/" + digest
+}
+
 // PutContent stores data under a key made of the kind ("frames", "models") and
 // its SHA-256, durably, and gives the key. Content that is there already is not
 // written again.
 func (b *Blobs) PutContent(ctx context.Context, kind string, data []byte) (string, error) {
-	digest := Digest(data)
-	key := kind + "/" + digest[:2] + "/" + digest
+	key := ContentKey(kind, data)
 	there, err := b.Exists(ctx, key)
 	if err != nil {
 		return "", err

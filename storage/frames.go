@@ -116,7 +116,7 @@ func (db *DB) AddFrame(ctx context.Context, f Frame) (Frame, bool, error) {
 			return nil
 		}
 		if f.State == Pending {
-			if dropped, err = db.makeRoom(tx, f); err != nil {
+			if dropped, err = db.makeRoom(ctx, tx, f); err != nil {
 				return err
 			}
 		}
@@ -133,11 +133,11 @@ func (db *DB) AddFrame(ctx context.Context, f Frame) (Frame, bool, error) {
 	return f, added, err
 }
 
-func earlierFrame(ctx context.Context, tx *sql.Tx, f Frame) (Frame, bool, error) {
+func earlierFrame(ctx context.Context, q querier, f Frame) (Frame, bool, error) {
 	if f.IdempotencyKey == "" || f.StationID == 0 {
 		return f, false, nil
 	}
-	old, err := one(ctx, tx, "frame", scanFrame, `SELECT `+frameColumns+` FROM frames f WHERE f.station_id = ? AND f.idempotency_key = ?`, f.StationID, f.IdempotencyKey)
+	old, err := one(ctx, q, "frame", scanFrame, `SELECT `+frameColumns+` FROM frames f WHERE f.station_id = ? AND f.idempotency_key = ?`, f.StationID, f.IdempotencyKey)
 	if CodeOf(err) == NotFound {
 		return f, false, nil
 	}

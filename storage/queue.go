@@ -88,30 +88,60 @@ func (db *DB) CountDropped(ctx context.Context, stationID int64, from time.Time)
 	return n, explain(err)
 }
 
+// CheckRoom reports as Behind that AddFrame would refuse the frame, before its
+// picture is stored for nothing. A frame that was sent before is no new one.
+func (db *DB) CheckRoom(ctx context.Context, f Frame) error {
+	if _, there, err := earlierFrame(ctx, db.read, f); there || err != nil {
+		return err
+	}
+	q, err := queueOf(ctx, db.read, f)
+	if err == nil && q.full() && !q.NewestFirst {
+		return q.behind()
+	}
+	return err
+}
+
+// queue is a station's queue as a new frame meets it.
+type queue struct {
+	QueueRule
+	live    int64 // frames up to this one are backlog and do not count
+	waiting int   // at most the limit
+}
+
+const queueFrames = ` FROM frames WHERE state = 'pending' AND recipe_id = ? AND coalesce(station_id, 0) = ? AND id > ?`
+
+// queueOf reads it. A recipe without a champion only collects, and has no limit.
+func queueOf(ctx context.Context, q querier, f Frame) (queue, error) {
+	var u queue
+	err := q.QueryRowContext(ctx, `SELECT queue_limit, newest_first, live_after FROM recipes WHERE id = ? AND champion_id IS NOT NULL`, f.RecipeID).
+		Scan(&u.Limit, &u.NewestFirst, &u.live)
+	if err == sql.ErrNoRows {
+		return queue{}, nil
+	}
+	if err == nil {
+		err = q.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1`+queueFrames+` LIMIT ?)`, f.RecipeID, f.StationID, u.live, u.Limit).Scan(&u.waiting)
+	}
+	return u, explain(err)
+}
+
+func (q queue) full() bool { return q.Limit > 0 && q.waiting >= q.Limit }
+
+func (q queue) behind() error {
+	return fail(Behind, "%d frames of this station wait to be judged already: send this one again later", q.waiting)
+}
+
 // makeRoom keeps a station's queue within its recipe's limit before a frame
 // joins it: it refuses the frame as Behind, or gives the ID of the frame that
-// it dropped. A recipe without a champion only collects, and is not limited.
-func (db *DB) makeRoom(tx *sql.Tx, f Frame) (dropped int64, err error) {
-	var rule QueueRule
-	var live int64
-	err = tx.QueryRow(`SELECT queue_limit, newest_first, live_after FROM recipes WHERE id = ? AND champion_id IS NOT NULL`, f.RecipeID).
-		Scan(&rule.Limit, &rule.NewestFirst, &live)
-	if err == sql.ErrNoRows {
-		return 0, nil
-	}
-	if err != nil {
+// it dropped, 0 for none.
+func (db *DB) makeRoom(ctx context.Context, tx *sql.Tx, f Frame) (dropped int64, err error) {
+	q, err := queueOf(ctx, tx, f)
+	if err != nil || !q.full() {
 		return 0, err
 	}
-	const queue = ` FROM frames WHERE state = 'pending' AND recipe_id = ? AND coalesce(station_id, 0) = ? AND id > ?`
-	var waiting int
-	err = tx.QueryRow(`SELECT count(*) FROM (SELECT 1`+queue+` LIMIT ?)`, f.RecipeID, f.StationID, live, rule.Limit).Scan(&waiting)
-	if err != nil || waiting < rule.Limit {
-		return 0, err
+	if !q.NewestFirst {
+		return 0, q.behind()
 	}
-	if !rule.NewestFirst {
-		return 0, fail(Behind, "%d frames of this station wait to be judged already: send this one again later", waiting)
-	}
-	err = tx.QueryRow(`UPDATE frames SET state = 'discarded', dropped_at = ?, trouble = ? WHERE id = (SELECT id`+queue+` ORDER BY id LIMIT 1) RETURNING id`,
-		millis(db.now()), fmt.Sprintf("dropped without a verdict: %d newer frames of its station went first", waiting), f.RecipeID, f.StationID, live).Scan(&dropped)
+	err = tx.QueryRow(`UPDATE frames SET state = 'discarded', dropped_at = ?, trouble = ? WHERE id = (SELECT id`+queueFrames+` ORDER BY id LIMIT 1) RETURNING id`,
+		millis(db.now()), fmt.Sprintf("dropped without a verdict: %d newer frames of its station went first", q.waiting), f.RecipeID, f.StationID, q.live).Scan(&dropped)
 	return dropped, err
 }

@@ -34,33 +34,50 @@ func (w *Server) postFrame(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	f, data, err := w.readFrame(c)
+	f, added, err := w.acceptFrame(c, st)
 	if err != nil {
 		w.metrics.refused(err)
 		return err
 	}
-	picture, err := w.Gate.Check(data)
-	if err != nil {
-		w.metrics.refused(err)
-		return err
-	}
-	ctx := c.Request().Context()
-	if f.BlobKey, err = w.DB.Blobs.PutContent(ctx, "frames", data); err != nil {
-		w.metrics.refused(err)
-		return err
-	}
-	f.StationID, f.RecipeID = st.ID, st.RecipeID
-	f.Format, f.Bytes, f.Width, f.Height, f.Orientation = picture.Format, int64(len(data)), picture.Width, picture.Height, picture.Orientation
-	f, added, err := w.DB.AddFrame(ctx, f)
-	if err != nil {
-		w.metrics.refused(err)
-		return err
-	}
-	w.views.DiskFull(false)
 	if added {
 		w.metrics.accepted.Inc()
 	}
+	if f.State == storage.Quarantined || f.State == storage.Discarded {
+		wait = 0 // sent before, and there will be no verdict
+	}
 	return w.answerFrame(c, f, wait)
+}
+
+// acceptFrame reads, checks and stores a frame. A frame that was sent before is
+// given as it is now, and false.
+func (w *Server) acceptFrame(c echo.Context, st storage.Station) (storage.Frame, bool, error) {
+	leave, err := w.admission.enter(st.ID)
+	if err != nil {
+		return storage.Frame{}, false, err
+	}
+	defer leave()
+	f, data, err := w.readFrame(c)
+	if err != nil {
+		return f, false, err
+	}
+	picture, err := w.Gate.Check(data)
+	if err != nil {
+		return f, false, err
+	}
+	ctx := c.Request().Context()
+	f.StationID, f.RecipeID, f.BlobKey = st.ID, st.RecipeID, storage.ContentKey("frames", data)
+	if err := w.DB.CheckRoom(ctx, f); err != nil {
+		return f, false, err
+	}
+	if _, err = w.DB.Blobs.PutContent(ctx, "frames", data); err != nil {
+		return f, false, err
+	}
+	f.Format, f.Bytes, f.Width, f.Height, f.Orientation = picture.Format, int64(len(data)), picture.Width, picture.Height, picture.Orientation
+	f, added, err := w.DB.AddFrame(ctx, f)
+	if err == nil {
+		w.views.DiskFull(false)
+	}
+	return f, added, err
 }
 
 // answerFrame waits for the frame's inspection and answers 201 with it, or 202
@@ -77,9 +94,15 @@ func (w *Server) answerFrame(c echo.Context, f storage.Frame, wait time.Duration
 	}
 	location := fmt.Sprintf("/api/v1/frames/%d", f.ID)
 	c.Response().Header().Set("Location", location)
-	reason := "it waits to be judged"
-	if r, err := w.DB.Recipe(ctx, f.RecipeID); err == nil && r.ChampionID == 0 {
-		reason = "the recipe has no model yet: label some frames and train it"
+	if now, err := w.DB.Frame(ctx, f.ID); err == nil {
+		f = now // it may have been quarantined or dropped while the station waited
+	}
+	reason := f.Trouble
+	if f.State == storage.Pending {
+		reason = "it waits to be judged"
+		if r, err := w.DB.Recipe(ctx, f.RecipeID); err == nil && r.ChampionID == 0 {
+			reason = "the recipe has no model yet: label some frames and train it"
+		}
 	}
 	return c.JSON(http.StatusAccepted, frameState{ID: f.ID, State: string(f.State), Reason: reason, Location: location})
 }

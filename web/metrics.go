@@ -18,6 +18,7 @@ type metrics struct {
 	registry *prometheus.Registry
 	accepted prometheus.Counter
 	refusals *prometheus.CounterVec
+	dropped  prometheus.Counter
 	verdicts *prometheus.CounterVec
 	stages   *prometheus.HistogramVec
 	requests *prometheus.HistogramVec
@@ -28,6 +29,7 @@ func newMetrics(w *Server) *metrics {
 		registry: prometheus.NewRegistry(),
 		accepted: prometheus.NewCounter(prometheus.CounterOpts{Name: "loupe_frames_accepted_total", Help: "Frames accepted from stations."}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "loupe_frames_refused_total", Help: "Frames refused, by the problem's code."}, []string{"code"}),
+		dropped:  prometheus.NewCounter(prometheus.CounterOpts{Name: "loupe_frames_dropped_total", Help: "Frames given up without a verdict because newer ones of their station went first."}),
 		verdicts: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "loupe_inspections_total", Help: "Frames judged, by verdict."}, []string{"verdict"}),
 		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "loupe_frame_stage_seconds", Help: "Time that a frame spent in a stage.",
 			Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10}}, []string{"stage"}),
@@ -37,7 +39,7 @@ func newMetrics(w *Server) *metrics {
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 	}
-	m.registry.MustRegister(m.accepted, m.refusals, m.verdicts, m.stages, m.requests, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.accepted, m.refusals, m.dropped, m.verdicts, m.stages, m.requests, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		gauge("loupe_frames_pending", "Frames that wait for a verdict.", func() float64 { return float64(w.waiting().Pending) }),
 		gauge("loupe_frames_quarantined", "Frames that a person must decide about.", func() float64 { return float64(w.waiting().Quarantined) }),
@@ -66,6 +68,9 @@ func (m *metrics) handler() echo.HandlerFunc {
 func (m *metrics) refused(err error) { m.refusals.WithLabelValues(problemOf(err).Code).Inc() }
 
 func (m *metrics) count(e storage.Event) {
+	if e.Kind == storage.FrameDropped {
+		m.dropped.Inc()
+	}
 	if e.Kind != storage.InspectionMade {
 		return
 	}

@@ -156,6 +156,14 @@ func (w *Server) setRules(c echo.Context) error {
 	})
 }
 
+func (w *Server) setQueue(c echo.Context) error {
+	return w.changeRecipe(c, "", func(r *storage.Recipe) error {
+		limit, err := decimal(c, "limit")
+		r.Queue = storage.QueueRule{Limit: int(limit), NewestFirst: c.FormValue("over") == "newest"}
+		return err
+	})
+}
+
 // setClasses stores the rows of the classes' form: changes, new ones, renames.
 func (w *Server) setClasses(c echo.Context) error {
 	r, err := w.recipeOf(c)

@@ -69,6 +69,7 @@ func (w *Server) adminRoutes(admin guarded) {
 	admin.POST("/setup/recipes/:id/thresholds", w.setThresholds)
 	admin.POST("/setup/recipes/:id/view", w.setView)
 	admin.POST("/setup/recipes/:id/rules", w.setRules)
+	admin.POST("/setup/recipes/:id/queue", w.setQueue)
 	admin.POST(ui.PathStations, w.addStationForm)
 	admin.POST("/setup/stations/:id", w.changeStationForm)
 	admin.POST("/setup/stations/:id/token", w.rotateTokenForm)

@@ -49,15 +49,16 @@ type Demonstration interface {
 // Server is Loupe's HTTP server.
 type Server struct {
 	Settings
-	echo     *echo.Echo
-	sessions *scs.SessionManager
-	attempts *attempts
-	views    *views.Source
-	hub      *hub
-	waiters  *waiters
-	metrics  *metrics
-	hashing  chan struct{} // room for the passwords that are checked at once
-	started  string        // names this run of the server
+	echo      *echo.Echo
+	sessions  *scs.SessionManager
+	attempts  *attempts
+	views     *views.Source
+	hub       *hub
+	waiters   *waiters
+	admission *admission
+	metrics   *metrics
+	hashing   chan struct{} // room for the passwords that are checked at once
+	started   string        // names this run of the server
 }
 
 // New makes a server; Serve lets it answer.
@@ -66,7 +67,7 @@ func New(s Settings) *Server {
 		s.Gate = vision.DefaultGate
 	}
 	w := &Server{
-		Settings: s, echo: echo.New(), attempts: newAttempts(s.DB.Now), hub: newHub(), hashing: make(chan struct{}, hashesAtOnce),
+		Settings: s, echo: echo.New(), attempts: newAttempts(s.DB.Now), hub: newHub(), admission: newAdmission(), hashing: make(chan struct{}, hashesAtOnce),
 		views:   &views.Source{DB: s.DB, Learner: s.Learner, Similar: s.Similar, Workers: s.Crew.Workers, StartedAt: s.DB.Now()},
 		started: fmt.Sprint(s.DB.Now().UnixMilli()),
 	}

@@ -12,29 +12,37 @@ import (
 type waiters struct {
 	stopping <-chan struct{} // closed when the server stops: nobody waits any longer
 	mu       sync.Mutex
-	all      map[int64][]chan storage.Inspection
+	all      map[int64][]chan *storage.Inspection
 }
 
 func newWaiters(stopping <-chan struct{}) *waiters {
-	return &waiters{stopping: stopping, all: map[int64][]chan storage.Inspection{}}
+	return &waiters{stopping: stopping, all: map[int64][]chan *storage.Inspection{}}
 }
 
 func (w *waiters) deliver(e storage.Event) {
-	if e.Kind != storage.InspectionMade {
+	var frame int64
+	var i *storage.Inspection // none for a frame that will get no verdict
+	switch e.Kind {
+	case storage.InspectionMade:
+		frame, i = e.Inspection.FrameID, e.Inspection
+	case storage.FrameTroubled, storage.FrameDropped:
+		frame = e.ID
+	default:
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, c := range w.all[e.Inspection.FrameID] {
-		c <- *e.Inspection
+	for _, c := range w.all[frame] {
+		c <- i
 	}
-	delete(w.all, e.Inspection.FrameID)
+	delete(w.all, frame)
 }
 
 // wait gives the inspection of a frame as soon as it is stored, at most after
-// the time; false where it was not ready.
+// the time; false where it was not ready, or where the frame was quarantined,
+// discarded or dropped meanwhile.
 func (w *waiters) wait(ctx context.Context, db *storage.DB, frameID int64, limit time.Duration) (storage.Inspection, bool) {
-	c := make(chan storage.Inspection, 1)
+	c := make(chan *storage.Inspection, 1)
 	w.mu.Lock()
 	w.all[frameID] = append(w.all[frameID], c)
 	w.mu.Unlock()
@@ -50,7 +58,9 @@ func (w *waiters) wait(ctx context.Context, db *storage.DB, frameID int64, limit
 	defer timer.Stop()
 	select {
 	case i := <-c:
-		return i, true
+		if i != nil {
+			return *i, true
+		}
 	case <-timer.C:
 	case <-w.stopping:
 	case <-ctx.Done():
@@ -58,7 +68,7 @@ func (w *waiters) wait(ctx context.Context, db *storage.DB, frameID int64, limit
 	return storage.Inspection{}, false
 }
 
-func (w *waiters) leave(frameID int64, c chan storage.Inspection) {
+func (w *waiters) leave(frameID int64, c chan *storage.Inspection) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	rest := w.all[frameID][:0:0]

@@ -203,7 +203,7 @@ func fixtureRecipe(lang string) RecipeView {
 	classes := classesIn(lang)
 	v := RecipeView{Recipe: NamedRecipe{ID: 1, Name: "Plate 40-117"}, Classes: classes, Archived: []vision.Class{{Name: "burr", Color: "#888888"}}, Use: map[string]int{"burr": 12}, Thresholds: vision.Thresholds{OK: .8, NG: .7},
 		Region: vision.Region{X: .1, Y: .1, W: .8, H: .75}, Size: 224, Sizes: []SizeChoice{{224, 1}, {320, 2}, {448, 4}}, Sample: 4003, SampleW: plateW, SampleH: plateH,
-		Rules: RulesView{Recipe: 1, After: 10, QuietSeconds: 20, Auto: true, Metric: "balanced_accuracy", MarginPercent: 1}}
+		Rules: RulesView{Recipe: 1, After: 10, QuietSeconds: 20, Auto: true, Metric: "balanced_accuracy", MarginPercent: 1}, QueueLimit: 1000}
 	for i, c := range classes {
 		v.Use[c.Name] = []int{6120, 312, 141, 18, 4}[i]
 	}

@@ -45,6 +45,7 @@ type StationView struct {
 	Since   time.Time // when State began, for StationLost
 	Last    *Part     // nil before the first
 	Waiting int       // frames accepted and not judged yet
+	Dropped int       // frames of the shift given up without a verdict, because newer ones went first
 	Counts  Counts    // of the shift
 	Classes []vision.Class
 	Strip   []Part // the last fifty, newest first, Last included

@@ -241,6 +241,10 @@ func RecipeViewURL(recipe int64) string { return RecipeURL(recipe) + "/view" }
 // margin_percent. 303 to the page that the field back names.
 func RecipeRulesURL(recipe int64) string { return RecipeURL(recipe) + "/rules" }
 
+// RecipeQueueURL POST: limit (frames of a station that may wait) and over
+// ("refuse" or "newest"). 303 to RecipeURL.
+func RecipeQueueURL(recipe int64) string { return RecipeURL(recipe) + "/queue" }
+
 // StationURL POST: line and recipe change a station; 303 to PathStations.
 func StationURL(station int64) string { return fmt.Sprintf("/setup/stations/%d", station) }
 

@@ -48,6 +48,9 @@ type RecipeView struct {
 	SampleW    int   // pixels of its upright picture
 	SampleH    int
 	Rules      RulesView
+
+	QueueLimit  int  // frames of one station that may wait
+	NewestFirst bool // drop the oldest over the limit instead of refusing the newest
 }
 
 // HistogramBin counts test frames whose summed probability of the passing

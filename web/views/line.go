@@ -112,6 +112,9 @@ func (s *Source) station(ctx context.Context, st storage.Station, r storage.Reci
 	if v.Waiting, err = s.DB.CountWaiting(ctx, st.ID); err != nil {
 		return v, err
 	}
+	if v.Dropped, err = s.DB.CountDropped(ctx, st.ID, s.Shift(ctx).From); err != nil {
+		return v, err
+	}
 	v.State, v.Since = s.state(st, last)
 	return v, nil
 }
