@@ -91,14 +91,14 @@ func (db *DB) CountDropped(ctx context.Context, stationID int64, from time.Time)
 // CheckRoom reports as Behind that AddFrame would refuse the frame, before its
 // picture is stored for nothing. A frame that was sent before is no new one.
 func (db *DB) CheckRoom(ctx context.Context, f Frame) error {
+	q, err := queueOf(ctx, db.read, f)
+	if err != nil || !q.full() || q.NewestFirst {
+		return err
+	}
 	if _, there, err := earlierFrame(ctx, db.read, f); there || err != nil {
 		return err
 	}
-	q, err := queueOf(ctx, db.read, f)
-	if err == nil && q.full() && !q.NewestFirst {
-		return q.behind()
-	}
-	return err
+	return q.behind()
 }
 
 // queue is a station's queue as a new frame meets it.

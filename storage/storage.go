@@ -91,6 +91,7 @@ func dsn(path, mode string) string {
 	q.Set("_foreign_keys", "on")
 	q.Set("_txlock", "immediate")
 	q.Set("_cache_size", "-16000")
+	q.Set("_stmt_cache_size", "100") // the same few queries for each frame
 	if mode == "ro" {
 		q.Del("_journal_mode")
 		q.Set("_query_only", "on")

@@ -42,6 +42,9 @@ func (w *Server) postFrame(c echo.Context) error {
 	if added {
 		w.metrics.accepted.Inc()
 	}
+	if added && wait == 0 {
+		return w.answerState(c, f)
+	}
 	if f.State == storage.Quarantined || f.State == storage.Discarded {
 		wait = 0 // sent before, and there will be no verdict
 	}
@@ -92,15 +95,20 @@ func (w *Server) answerFrame(c echo.Context, f storage.Frame, wait time.Duration
 		c.Response().Header().Set("Location", fmt.Sprintf("/api/v1/inspections/%d", i.ID))
 		return c.JSON(http.StatusCreated, answer)
 	}
-	location := fmt.Sprintf("/api/v1/frames/%d", f.ID)
-	c.Response().Header().Set("Location", location)
 	if now, err := w.DB.Frame(ctx, f.ID); err == nil {
 		f = now // it may have been quarantined or dropped while the station waited
 	}
+	return w.answerState(c, f)
+}
+
+// answerState answers where a frame is that has no inspection.
+func (w *Server) answerState(c echo.Context, f storage.Frame) error {
+	location := fmt.Sprintf("/api/v1/frames/%d", f.ID)
+	c.Response().Header().Set("Location", location)
 	reason := f.Trouble
 	if f.State == storage.Pending {
 		reason = "it waits to be judged"
-		if r, err := w.DB.Recipe(ctx, f.RecipeID); err == nil && r.ChampionID == 0 {
+		if r, err := w.DB.Recipe(c.Request().Context(), f.RecipeID); err == nil && r.ChampionID == 0 {
 			reason = "the recipe has no model yet: label some frames and train it"
 		}
 	}

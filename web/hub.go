@@ -83,6 +83,9 @@ func (h *hub) close() {
 // compressible leaves streams, pictures and models as they are.
 func compressible(r *http.Request) bool {
 	p := r.URL.Path
+	if r.Method == http.MethodPost && strings.HasPrefix(p, "/api/") { // answers of a few hundred bytes, thousands a minute
+		return false
+	}
 	for _, part := range []string{"/events", "/image", "/thumb", "/original", "/heat", "/model.onnx"} {
 		if strings.Contains(p, part) {
 			return false
