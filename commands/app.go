@@ -16,6 +16,7 @@ import (
 	"loupe/storage"
 	"loupe/vision"
 	"loupe/vision/pool"
+	"loupe/vision/wire"
 	"loupe/web"
 	"loupe/web/demo"
 )
@@ -26,7 +27,7 @@ type AppSettings struct {
 	BlobsURL   string // "" for Folder/blobs
 	Listener   net.Listener
 	NATSURL    string // "" for the built-in server
-	NATSToken  string
+	NATSAccess wire.Access
 	NATSListen string
 	Workers    int // local worker processes
 	Threads    int // of each
@@ -70,7 +71,7 @@ func OpenApp(ctx context.Context, s AppSettings) (*App, error) {
 	if a.DB, err = storage.Open(ctx, storage.Settings{Folder: s.Folder, BlobsURL: s.BlobsURL}); err != nil {
 		return nil, errors.Join(err, a.lock.Close())
 	}
-	if a.Crew, err = pool.Open(pool.Settings{URL: s.NATSURL, Listen: s.NATSListen, Token: s.NATSToken, Log: s.Log}); err != nil {
+	if a.Crew, err = pool.Open(pool.Settings{URL: s.NATSURL, Listen: s.NATSListen, Access: s.NATSAccess, Log: s.Log}); err != nil {
 		return nil, errors.Join(err, a.DB.Close(), a.lock.Close())
 	}
 	cache := filepath.Join(s.Folder, "cache")
@@ -90,7 +91,7 @@ func OpenApp(ctx context.Context, s AppSettings) (*App, error) {
 		s.Log.Info("a vision worker joined", "worker", w.Name, "refused", w.Refused)
 		a.dispatcher.Nudge()
 	})
-	a.Crew.StartLocal(s.Workers, workerCommand(s, a.Crew.URL(), a.Crew.Token(), a.DB.Blobs.URL()))
+	a.Crew.StartLocal(s.Workers, workerCommand(s, a.Crew.URL(), a.Crew.Access(), a.DB.Blobs.URL()))
 	a.Admin, a.Password, _, err = web.FirstAdmin(ctx, a.DB)
 	if err != nil {
 		return nil, errors.Join(err, a.Close())

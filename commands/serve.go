@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"loupe/vision"
+	"loupe/vision/wire"
 )
 
 // Serve runs the server with its local workers.
@@ -25,6 +26,7 @@ type Serve struct {
 	NATS       string `help:"URL of a NATS cluster to use instead of the built-in server." name:"nats" env:"LOUPE_NATS" placeholder:"URL"`
 	NATSToken  string `help:"Token that workers show; made anew at each start by default." name:"nats-token" env:"LOUPE_NATS_TOKEN" placeholder:"TOKEN"`
 	NATSListen string `help:"Address of the built-in NATS server, for workers on other machines; loopback and any port by default." name:"nats-listen" env:"LOUPE_NATS_LISTEN" placeholder:"HOST:PORT"`
+	NATSAccess `embed:"" prefix:"nats-"`
 	Blobs      string `help:"gocloud.dev/blob URL of the picture store; in the data folder by default." env:"LOUPE_BLOBS" placeholder:"URL"`
 
 	MaxBytes  int64 `help:"Largest picture accepted, in bytes." default:"67108864" env:"LOUPE_MAX_BYTES"`
@@ -40,7 +42,9 @@ Examples:
   loupe serve                              on 127.0.0.1:8080, with the data in ./data
   loupe serve --demo                       the same with the demonstration line running
   loupe serve --listen :8080 --data /srv/loupe
-  loupe serve --nats-listen 10.0.0.5:4222 --nats-token SECRET   workers may join from other machines`
+  loupe serve --nats-listen 10.0.0.5:4222 --nats-token SECRET   workers may join from other machines
+  loupe serve --nats-listen 10.0.0.5:4222 --nats-cert plant.pem --nats-key plant.key --nats-ca ca.pem
+                                           the same by TLS, for workers that show a certificate`
 }
 
 // Validate refuses settings that cannot work.
@@ -50,6 +54,9 @@ func (s *Serve) Validate() error {
 	}
 	if s.Workers < -1 || s.Workers > 256 || s.Threads < 0 || s.Threads > 256 {
 		return usage("--workers and --threads must be from 0 to 256")
+	}
+	if err := s.NATSAccess.check(); err != nil {
+		return err
 	}
 	if s.MaxBytes < 1024 || s.MaxPixels < 1024 {
 		return usage("--max-bytes and --max-pixels must be at least 1024")
@@ -84,7 +91,7 @@ func (s *Serve) settings(l net.Listener, log *slog.Logger) AppSettings {
 		threads = max(1, runtime.NumCPU()/max(1, workers))
 	}
 	return AppSettings{
-		Folder: s.Data, BlobsURL: s.Blobs, Listener: l, NATSURL: s.NATS, NATSToken: s.NATSToken, NATSListen: s.NATSListen,
+		Folder: s.Data, BlobsURL: s.Blobs, Listener: l, NATSURL: s.NATS, NATSAccess: s.NATSAccess.access(s.NATSToken), NATSListen: s.NATSListen,
 		Workers: workers, Threads: threads, Gate: vision.Gate{MaxBytes: s.MaxBytes, MaxPixels: s.MaxPixels}, Secure: s.HTTPS, Log: log,
 	}
 }
@@ -100,16 +107,15 @@ func greet(a *App) {
 	}
 }
 
-// workerCommand starts this program as a worker. Secrets go by the environment,
-// which other users cannot read.
-func workerCommand(a AppSettings, natsURL, token, blobs string) func(id string) *exec.Cmd {
+// workerCommand starts this program as a worker.
+func workerCommand(a AppSettings, natsURL string, access wire.Access, blobs string) func(id string) *exec.Cmd {
 	return func(id string) *exec.Cmd {
 		program, err := os.Executable()
 		if err != nil {
 			program = os.Args[0]
 		}
 		cmd := exec.Command(program, "worker", "--leash", "--id", id, "--threads", strconv.Itoa(a.Threads))
-		cmd.Env = append(os.Environ(), "LOUPE_NATS="+natsURL, "LOUPE_NATS_TOKEN="+token, "LOUPE_BLOBS="+blobs)
+		cmd.Env = append(accessEnvironment(access), "LOUPE_NATS="+natsURL, "LOUPE_BLOBS="+blobs)
 		cmd.Stderr = os.Stderr
 		return cmd
 	}

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/url"
@@ -13,11 +14,12 @@ import (
 
 // Worker judges frames for a server.
 type Worker struct {
-	NATS    string `help:"URL of the server's NATS." name:"nats" default:"nats://127.0.0.1:4222" env:"LOUPE_NATS" placeholder:"URL"`
-	Token   string `help:"Token of that NATS, if it asks for one; better given by the environment than on the command line." env:"LOUPE_NATS_TOKEN"`
-	Blobs   string `help:"gocloud.dev/blob URL of the server's pictures and models, such as file:///srv/loupe/blobs." required:"" env:"LOUPE_BLOBS" placeholder:"URL"`
-	Threads int    `help:"Threads of OpenCV; 0 means one a core." default:"0" env:"LOUPE_THREADS"`
-	Name    string `help:"Name on the pages; by default this machine's name and the process number." env:"LOUPE_WORKER_NAME"`
+	NATS       string `help:"URL of the server's NATS." name:"nats" default:"nats://127.0.0.1:4222" env:"LOUPE_NATS" placeholder:"URL"`
+	Token      string `help:"Token of that NATS, if it asks for one; better given by the environment than on the command line." env:"LOUPE_NATS_TOKEN"`
+	NATSAccess `embed:"" prefix:"nats-"`
+	Blobs      string `help:"gocloud.dev/blob URL of the server's pictures and models, such as file:///srv/loupe/blobs." required:"" env:"LOUPE_BLOBS" placeholder:"URL"`
+	Threads    int    `help:"Threads of OpenCV; 0 means one a core." default:"0" env:"LOUPE_THREADS"`
+	Name       string `help:"Name on the pages; by default this machine's name and the process number." env:"LOUPE_WORKER_NAME"`
 
 	ID    string `hidden:"" help:"Identity that the supervisor gave."`
 	Leash bool   `hidden:"" help:"End when standard input ends, and leave Ctrl-C to the supervisor."`
@@ -43,6 +45,9 @@ func (w *Worker) Validate() error {
 	if u, err := url.Parse(w.NATS); err != nil || u.Host == "" {
 		return usage("--nats %q is not a URL such as nats://plant:4222", w.NATS)
 	}
+	if err := w.NATSAccess.check(); err != nil {
+		return err
+	}
 	if w.Threads < 0 {
 		return usage("--threads must be 0 or more")
 	}
@@ -65,8 +70,13 @@ func (w *Worker) Run(log *slog.Logger) error {
 			cancel()
 		}()
 	}
-	return worker.Run(ctx, worker.Settings{
-		NATSURL: w.NATS, Token: w.Token, BlobsURL: w.Blobs, ID: w.ID, Name: w.Name,
+	err := worker.Run(ctx, worker.Settings{
+		NATSURL: w.NATS, Access: w.NATSAccess.access(w.Token), BlobsURL: w.Blobs, ID: w.ID, Name: w.Name,
 		Threads: w.Threads, Version: programVersion(), Log: log,
 	})
+	var refused *worker.RefusedError
+	if errors.As(err, &refused) {
+		return usage("%v", refused)
+	}
+	return err
 }

@@ -3,6 +3,7 @@ package commands
 import (
 	"net/url"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,5 +81,17 @@ func TestWorkerWithoutALeashStopsByCtrlC(t *testing.T) {
 	}
 	if err := p.Wait(); err != nil {
 		t.Errorf("%v: %s", err, p.err.String())
+	}
+}
+
+func TestWorkerThatIsNotLetInSaysWhyAndEnds(t *testing.T) {
+	s := startNATS(t)
+	blobs := (&url.URL{Scheme: "file", Path: t.TempDir()}).String()
+	p := newProgram(t, "worker", "--nats", s.ClientURL(), "--token", "guessed", "--blobs", blobs, "--threads", "1")
+	if err := p.Run(); err == nil || p.ProcessState.ExitCode() != 2 {
+		t.Errorf("it ended with %v", err)
+	}
+	if text := p.err.String(); !strings.Contains(text, "does not let this worker in") || strings.Contains(text, "goroutine") {
+		t.Errorf("it says %q", text)
 	}
 }

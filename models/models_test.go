@@ -20,6 +20,7 @@ import (
 	"loupe/vision"
 	"loupe/vision/plates"
 	"loupe/vision/pool"
+	"loupe/vision/wire"
 	"loupe/vision/worker"
 )
 
@@ -43,7 +44,7 @@ func work() int {
 		stop()
 	}()
 	err := worker.Run(ctx, worker.Settings{
-		NATSURL: os.Getenv("LOUPE_TEST_NATS"), Token: os.Getenv("LOUPE_TEST_TOKEN"), BlobsURL: os.Getenv("LOUPE_TEST_BLOBS"),
+		NATSURL: os.Getenv("LOUPE_TEST_NATS"), Access: wire.Access{Token: os.Getenv("LOUPE_TEST_TOKEN")}, BlobsURL: os.Getenv("LOUPE_TEST_BLOBS"),
 		ID: os.Getenv("LOUPE_TEST_WORKER"), Threads: 1, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -111,7 +112,7 @@ func (p *plant) hire(workers int) {
 	p.crew.StartLocal(workers, func(id string) *exec.Cmd {
 		cmd := exec.Command(self)
 		cmd.Env = append(os.Environ(), "LOUPE_TEST_WORKER="+id, "LOUPE_TEST_NATS="+p.crew.URL(),
-			"LOUPE_TEST_TOKEN="+p.crew.Token(), "LOUPE_TEST_BLOBS="+p.db.Blobs.URL())
+			"LOUPE_TEST_TOKEN="+p.crew.Access().Token, "LOUPE_TEST_BLOBS="+p.db.Blobs.URL())
 		cmd.Stderr = os.Stderr
 		return cmd
 	})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 )
 
 // maxPayload holds the features of the largest input, base64 and all.
@@ -16,8 +17,12 @@ const maxPayload = 32 << 20
 
 // startServer starts the built-in NATS server.
 func (p *Pool) startServer() error {
-	if p.settings.Token == "" {
-		p.settings.Token = rand.Text()
+	if p.settings.Access.Token == "" {
+		p.settings.Access.Token = rand.Text()
+	}
+	secure, err := p.settings.Access.ServerTLS()
+	if err != nil {
+		return err
 	}
 	host, port := "127.0.0.1", server.RANDOM_PORT
 	if p.settings.Listen != "" {
@@ -30,8 +35,11 @@ func (p *Pool) startServer() error {
 		}
 		host = h
 	}
+	if p.local, err = p.settings.Access.Local(); err != nil {
+		return err
+	}
 	ns, err := server.NewServer(&server.Options{
-		ServerName: "loupe", Host: host, Port: port, Authorization: p.settings.Token,
+		ServerName: "loupe", Host: host, Port: port, Authorization: p.settings.Access.Token, TLSConfig: secure, TLSTimeout: 5,
 		MaxPayload: maxPayload, MaxPending: 4 * maxPayload, NoSigs: true, NoLog: true,
 	})
 	if err != nil {
@@ -44,4 +52,22 @@ func (p *Pool) startServer() error {
 	}
 	p.server = ns
 	return nil
+}
+
+// connect joins the server, the built-in one in this process without a socket.
+func (p *Pool) connect() error {
+	options := []nats.Option{nats.Name("loupe-server"), nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond)}
+	url := p.settings.URL
+	if p.server != nil {
+		options = append(options, nats.InProcessServer(p.server), nats.Token(p.settings.Access.Token))
+	} else {
+		access, err := p.settings.Access.Options()
+		if err != nil {
+			return err
+		}
+		options = append(options, access...)
+	}
+	var err error
+	p.conn, err = nats.Connect(url, options...)
+	return err
 }

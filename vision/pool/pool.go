@@ -39,7 +39,7 @@ func (e *PictureError) Error() string { return e.Detail }
 type Settings struct {
 	URL        string        // of a NATS cluster; "" starts the built-in server
 	Listen     string        // host:port of the built-in server; "" means loopback and any port
-	Token      string        // that workers must show; "" with the built-in server makes one
+	Access     wire.Access   // what opens it; the built-in server asks for the token (made when "") and shows Cert
 	FrameLimit time.Duration // how long a worker may take for a frame; 0 means 10 s
 	Log        *slog.Logger
 }
@@ -65,6 +65,7 @@ const slots = 2
 // Pool calls workers. It is safe for concurrent use.
 type Pool struct {
 	settings Settings
+	local    wire.Access    // of this machine's workers
 	server   *server.Server // nil with an outside cluster
 	conn     *nats.Conn
 	stop     chan struct{}
@@ -94,18 +95,14 @@ func Open(s Settings) (*Pool, error) {
 	if s.FrameLimit == 0 {
 		s.FrameLimit = 10 * time.Second
 	}
-	p := &Pool{settings: s, members: map[string]*member{}, stop: make(chan struct{})}
+	p := &Pool{settings: s, local: s.Access, members: map[string]*member{}, stop: make(chan struct{})}
 	if s.URL == "" {
 		if err := p.startServer(); err != nil {
 			return nil, err
 		}
 	}
-	options := []nats.Option{nats.Name("loupe-server"), nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond)}
-	if p.settings.Token != "" {
-		options = append(options, nats.Token(p.settings.Token))
-	}
-	var err error
-	if p.conn, err = nats.Connect(p.URL(), options...); err != nil {
+	err := p.connect()
+	if err != nil {
 		p.Close()
 		return nil, fmt.Errorf("connect to NATS at %s: %w", p.URL(), err)
 	}
@@ -128,8 +125,8 @@ func (p *Pool) URL() string {
 	return p.settings.URL
 }
 
-// Token is what workers show to the NATS server.
-func (p *Pool) Token() string { return p.settings.Token }
+// Access is what opens the NATS server to workers of this machine.
+func (p *Pool) Access() wire.Access { return p.local }
 
 // Close ends the local workers, the connection and the built-in server.
 func (p *Pool) Close() error {

@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 		stop()
 	}()
 	err := worker.Run(ctx, worker.Settings{
-		NATSURL: os.Getenv("LOUPE_TEST_NATS"), Token: os.Getenv("LOUPE_TEST_TOKEN"), BlobsURL: os.Getenv("LOUPE_TEST_BLOBS"),
+		NATSURL: os.Getenv("LOUPE_TEST_NATS"), Access: testAccess(), BlobsURL: os.Getenv("LOUPE_TEST_BLOBS"),
 		ID: os.Getenv("LOUPE_TEST_WORKER"), Threads: 1, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -48,6 +48,11 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	os.Exit(0)
+}
+
+// testAccess is what hire gave to a worker.
+func testAccess() wire.Access {
+	return wire.Access{Token: os.Getenv("LOUPE_TEST_TOKEN"), CA: os.Getenv("LOUPE_TEST_CA"), Cert: os.Getenv("LOUPE_TEST_CERT"), Key: os.Getenv("LOUPE_TEST_KEY"), Name: os.Getenv("LOUPE_TEST_NAME")}
 }
 
 const size = 224
@@ -125,7 +130,8 @@ func (c *crew) hire(n int) {
 	blobs := url.URL{Scheme: "file", Path: c.folder}
 	c.StartLocal(n, func(id string) *exec.Cmd {
 		cmd := exec.Command(self)
-		cmd.Env = append(os.Environ(), "LOUPE_TEST_WORKER="+id, "LOUPE_TEST_NATS="+c.URL(), "LOUPE_TEST_TOKEN="+c.Token(), "LOUPE_TEST_BLOBS="+blobs.String())
+		cmd.Env = append(os.Environ(), "LOUPE_TEST_WORKER="+id, "LOUPE_TEST_NATS="+c.URL(), "LOUPE_TEST_TOKEN="+c.Access().Token, "LOUPE_TEST_BLOBS="+blobs.String(),
+			"LOUPE_TEST_CA="+c.Access().CA, "LOUPE_TEST_CERT="+c.Access().Cert, "LOUPE_TEST_KEY="+c.Access().Key, "LOUPE_TEST_NAME="+c.Access().Name)
 		return cmd
 	})
 	c.eventually("all workers are there", func() bool { return len(c.Workers()) == n })
@@ -147,7 +153,7 @@ func (c *crew) request(key string, m vision.ModelRef) wire.JudgeRequest {
 // stranger connects to the pool's NATS as a worker would.
 func (c *crew) stranger() *nats.Conn {
 	c.T.Helper()
-	conn, err := nats.Connect(c.URL(), nats.Token(c.Token()))
+	conn, err := nats.Connect(c.URL(), nats.Token(c.Access().Token))
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -281,7 +287,7 @@ func TestWorkersMustShowTheToken(t *testing.T) {
 func TestPoolJoinsAServerThatIsThere(t *testing.T) {
 	c := open(t, pool.Settings{})
 	c.hire(1)
-	second, err := pool.Open(pool.Settings{URL: c.URL(), Token: c.Token(), Log: slog.New(slog.DiscardHandler)})
+	second, err := pool.Open(pool.Settings{URL: c.URL(), Access: wire.Access{Token: c.Access().Token}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,7 +300,7 @@ func TestPoolJoinsAServerThatIsThere(t *testing.T) {
 	if len(c.Workers()) != 1 || !alive(c.Workers()[0].PID) {
 		t.Error("closing the one ended the other's worker")
 	}
-	for _, s := range []pool.Settings{{URL: c.URL(), Token: "guessed"}, {Listen: "nowhere"}, {Listen: "127.0.0.1:x"}} {
+	for _, s := range []pool.Settings{{URL: c.URL(), Access: wire.Access{Token: "guessed"}}, {Listen: "nowhere"}, {Listen: "127.0.0.1:x"}} {
 		s.Log = slog.New(slog.DiscardHandler)
 		if p, err := pool.Open(s); err == nil {
 			p.Close()

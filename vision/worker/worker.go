@@ -7,6 +7,7 @@ package worker
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,12 +29,12 @@ import (
 // Settings of a worker.
 type Settings struct {
 	NATSURL  string
-	Token    string // of the NATS server, "" for none
-	BlobsURL string // gocloud.dev/blob URL
-	ID       string // unique; "" makes one
-	Name     string // for people; "" means host and process number
-	Threads  int    // of OpenCV; 0 means one a core
-	Version  string // of the program
+	Access   wire.Access // what opens the NATS server
+	BlobsURL string      // gocloud.dev/blob URL
+	ID       string      // unique; "" makes one
+	Name     string      // for people; "" means host and process number
+	Threads  int         // of OpenCV; 0 means one a core
+	Version  string      // of the program
 	Log      *slog.Logger
 }
 
@@ -58,6 +59,7 @@ type Worker struct {
 	side    chan task
 	frames  atomic.Int64
 	leaving atomic.Bool
+	end     context.CancelCauseFunc
 
 	subscriptions []*nats.Subscription
 }
@@ -85,6 +87,8 @@ func Run(ctx context.Context, s Settings) error {
 		return fmt.Errorf("open the blobs: %w", err)
 	}
 	defer w.blobs.Close()
+	ctx, w.end = context.WithCancelCause(ctx)
+	defer w.end(nil)
 	if err := w.connect(); err != nil {
 		return err
 	}
@@ -97,6 +101,10 @@ func Run(ctx context.Context, s Settings) error {
 	beats.Go(func() { w.beat(ctx) })
 	w.loop(ctx)
 	beats.Wait()
+	var refused *RefusedError
+	if errors.As(context.Cause(ctx), &refused) {
+		return refused
+	}
 	w.leaving.Store(true)
 	w.sendBeat()
 	w.finish()
@@ -143,21 +151,43 @@ func (w *Worker) connect() error {
 	options := []nats.Option{
 		nats.Name("loupe-worker " + w.Name), nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond),
 		nats.ReconnectJitter(100*time.Millisecond, 500*time.Millisecond), nats.RetryOnFailedConnect(true),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { w.refused(err) }),
+		nats.ClosedHandler(func(c *nats.Conn) { w.refused(c.LastError()) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
 				w.Log.Warn("lost the NATS server, trying again", "error", err)
 			}
 		}),
 	}
-	if w.Token != "" {
-		options = append(options, nats.Token(w.Token))
+	access, err := w.Access.Options()
+	if err != nil {
+		return err
 	}
-	var err error
+	options = append(options, access...)
 	if w.conn, err = nats.Connect(w.NATSURL, options...); err != nil {
 		return fmt.Errorf("connect to NATS: %w", err)
 	}
 	return nil
 }
+
+// refused ends the worker when the server does not let it in: trying on would
+// not help.
+func (w *Worker) refused(err error) {
+	var untrusted *tls.CertificateVerificationError
+	switch {
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
+		w.end(&RefusedError{fmt.Errorf("the NATS server at %s does not let this worker in: give it the server's token, certificate or credentials (%w)", w.NATSURL, err)})
+	case errors.As(err, &untrusted):
+		w.end(&RefusedError{fmt.Errorf("the certificate of the NATS server at %s cannot be trusted: name its authority (%w)", w.NATSURL, err)})
+	case errors.Is(err, nats.ErrSecureConnRequired), errors.Is(err, nats.ErrSecureConnWanted):
+		w.end(&RefusedError{fmt.Errorf("the NATS server at %s and this worker do not agree on TLS (%w)", w.NATSURL, err)})
+	}
+}
+
+// RefusedError says that the NATS server does not let a worker in, and what to do.
+type RefusedError struct{ error }
+
+func (e *RefusedError) Unwrap() error { return e.error }
 
 func (w *Worker) subscribe() error {
 	for _, s := range []struct {
