@@ -15,6 +15,7 @@ import (
 	"github.com/google/renameio/v2"
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/fileblob" // file:// folders
+	_ "gocloud.dev/blob/s3blob"   // s3:// buckets
 	"gocloud.dev/gcerrors"
 )
 

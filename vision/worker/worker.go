@@ -21,6 +21,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/fileblob" // file:// folders
+	_ "gocloud.dev/blob/s3blob"   // s3:// buckets
 
 	"loupe/vision/opencv"
 	"loupe/vision/wire"
