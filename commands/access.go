@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"net/url"
 	"os"
 	"strings"
 
@@ -24,6 +25,16 @@ func (n NATSAccess) access(token string) wire.Access {
 func (n NATSAccess) check() error {
 	if err := n.access("").Check(); err != nil {
 		return usage("--nats-…: %v", err)
+	}
+	return nil
+}
+
+// checkNATS refuses what is no URL of a NATS server, or several with commas.
+func checkNATS(servers string) error {
+	for one := range strings.SplitSeq(servers, ",") {
+		if u, err := url.Parse(strings.TrimSpace(one)); err != nil || u.Host == "" {
+			return usage("--nats %q is not a URL such as nats://plant:4222, or several with commas", servers)
+		}
 	}
 	return nil
 }

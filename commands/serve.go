@@ -23,7 +23,7 @@ type Serve struct {
 	Demo    bool   `help:"Set up the demonstration line if there is none, and run it." env:"LOUPE_DEMO"`
 	HTTPS   bool   `help:"A proxy serves the pages by HTTPS: keep cookies to it." name:"https" env:"LOUPE_HTTPS"`
 
-	NATS       string `help:"URL of a NATS cluster to use instead of the built-in server." name:"nats" env:"LOUPE_NATS" placeholder:"URL"`
+	NATS       string `help:"URL of a NATS cluster to use instead of the built-in server; several with commas." name:"nats" env:"LOUPE_NATS" placeholder:"URL"`
 	NATSToken  string `help:"Token that workers show; made anew at each start by default." name:"nats-token" env:"LOUPE_NATS_TOKEN" placeholder:"TOKEN"`
 	NATSListen string `help:"Address of the built-in NATS server, for workers on other machines; loopback and any port by default." name:"nats-listen" env:"LOUPE_NATS_LISTEN" placeholder:"HOST:PORT"`
 	NATSAccess `embed:"" prefix:"nats-"`
@@ -54,6 +54,11 @@ func (s *Serve) Validate() error {
 	}
 	if s.Workers < -1 || s.Workers > 256 || s.Threads < 0 || s.Threads > 256 {
 		return usage("--workers and --threads must be from 0 to 256")
+	}
+	if s.NATS != "" {
+		if err := checkNATS(s.NATS); err != nil {
+			return err
+		}
 	}
 	if err := s.NATSAccess.check(); err != nil {
 		return err

@@ -42,8 +42,8 @@ func (w *Worker) Validate() error {
 	if u, err := url.Parse(w.Blobs); w.Blobs != "" && (err != nil || u.Scheme == "") {
 		return usage("--blobs %q is not a URL; a folder is written file:///srv/loupe/blobs", w.Blobs)
 	}
-	if u, err := url.Parse(w.NATS); err != nil || u.Host == "" {
-		return usage("--nats %q is not a URL such as nats://plant:4222", w.NATS)
+	if err := checkNATS(w.NATS); err != nil {
+		return err
 	}
 	if err := w.NATSAccess.check(); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/google/renameio/v2"
 	"gocloud.dev/blob"
@@ -90,10 +91,9 @@ func (b *Blobs) PutContent(ctx context.Context, kind string, data []byte) (strin
 // file is written aside, synced, renamed, and its folder synced.
 func (b *Blobs) Put(ctx context.Context, key string, data []byte) error {
 	if b.folder == "" {
-		if err := b.bucket.WriteAll(ctx, key, data, nil); err != nil {
-			return fmt.Errorf("store blob %s: %w", key, err)
-		}
-		return nil
+		ctx, stop := context.WithTimeout(ctx, remoteTime)
+		defer stop()
+		return b.trouble("store", key, b.bucket.WriteAll(ctx, key, data, nil))
 	}
 	path := filepath.Join(b.folder, filepath.FromSlash(key))
 	dir := filepath.Dir(path)
@@ -137,43 +137,54 @@ func syncFolder(dir string) error {
 // Get reads a blob whole. A missing one is a NotFound error.
 func (b *Blobs) Get(ctx context.Context, key string) ([]byte, error) {
 	data, err := b.bucket.ReadAll(ctx, key)
-	if gcerrors.Code(err) == gcerrors.NotFound {
-		return nil, fail(NotFound, "blob %s is missing", key)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read blob %s: %w", key, err)
-	}
-	return data, nil
+	return data, b.trouble("read", key, err)
 }
 
 // Open streams a blob. A missing one is a NotFound error.
 func (b *Blobs) Open(ctx context.Context, key string) (io.ReadCloser, error) {
 	r, err := b.bucket.NewReader(ctx, key, nil)
-	if gcerrors.Code(err) == gcerrors.NotFound {
-		return nil, fail(NotFound, "blob %s is missing", key)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("read blob %s: %w", key, err)
+		return nil, b.trouble("read", key, err)
 	}
 	return r, nil
 }
 
 // Exists reports whether there is a blob of that key.
 func (b *Blobs) Exists(ctx context.Context, key string) (bool, error) {
-	there, err := b.bucket.Exists(ctx, key)
-	if err != nil {
-		return false, fmt.Errorf("look up blob %s: %w", key, err)
+	if b.folder == "" {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, remoteTime)
+		defer stop()
 	}
-	return there, nil
+	there, err := b.bucket.Exists(ctx, key)
+	return there, b.trouble("look up", key, err)
 }
 
 // Delete removes a blob; one that is missing already is fine.
 func (b *Blobs) Delete(ctx context.Context, key string) error {
 	err := b.bucket.Delete(ctx, key)
-	if err != nil && gcerrors.Code(err) != gcerrors.NotFound {
-		return fmt.Errorf("delete blob %s: %w", key, err)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return nil
 	}
-	return nil
+	return b.trouble("delete", key, err)
+}
+
+// remoteTime bounds what a bucket may take, so that a station is told to send
+// its frame again instead of waiting.
+const remoteTime = 10 * time.Second
+
+// trouble says what an error of the bucket means; nil for none. A bucket
+// elsewhere that fails may answer later.
+func (b *Blobs) trouble(what, key string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case gcerrors.Code(err) == gcerrors.NotFound:
+		return fail(NotFound, "blob %s is missing", key)
+	case b.folder == "" && !errors.Is(err, context.Canceled):
+		return &Error{Code: Busy, Message: "the picture store does not answer: try again", Err: fmt.Errorf("%s blob %s: %w", what, key, err)}
+	}
+	return explain(fmt.Errorf("%s blob %s: %w", what, key, err))
 }
 
 // Keys calls each for every key with the prefix, in order.

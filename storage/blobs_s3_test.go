@@ -13,7 +13,7 @@ import (
 )
 
 // bucket starts an S3-compatible server with one bucket and gives its URL.
-func bucket(t *testing.T) string {
+func bucket(t *testing.T) (where string, stop func()) {
 	t.Helper()
 	backend := s3mem.New()
 	if err := backend.CreateBucket("plant"); err != nil {
@@ -23,12 +23,13 @@ func bucket(t *testing.T) string {
 	t.Cleanup(s.Close)
 	t.Setenv("AWS_ACCESS_KEY_ID", "key")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
-	return "s3://plant?" + url.Values{"endpoint": {s.URL}, "region": {"us-east-1"}, "use_path_style": {"true"}}.Encode()
+	return "s3://plant?" + url.Values{"endpoint": {s.URL}, "region": {"us-east-1"}, "use_path_style": {"true"}}.Encode(), s.Close
 }
 
 func TestBlobsLiveInABucketAsInAFolder(t *testing.T) {
 	ctx := t.Context()
-	b, err := storage.OpenBlobs(ctx, bucket(t), "")
+	where, _ := bucket(t)
+	b, err := storage.OpenBlobs(ctx, where, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,5 +62,19 @@ func TestBlobsLiveInABucketAsInAFolder(t *testing.T) {
 	}
 	if err := b.Delete(ctx, keys[0]); err != nil {
 		t.Errorf("deleted twice: %v", err)
+	}
+}
+
+// A station must hear "try again", not that something is broken for good.
+func TestABucketThatDoesNotAnswerIsBusy(t *testing.T) {
+	where, stop := bucket(t)
+	b, err := storage.OpenBlobs(t.Context(), where, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	stop()
+	if _, err := b.PutContent(t.Context(), "frames", []byte("one")); storage.CodeOf(err) != storage.Busy {
+		t.Errorf("%v, want busy", err)
 	}
 }
