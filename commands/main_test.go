@@ -16,6 +16,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("LOUPE_TEST_PROGRAM") == "1" {
 		os.Exit(Main(os.Args[1:]))
 	}
+	if kind := os.Getenv("LOUPE_TEST_NODE"); kind != "" {
+		os.Exit(runNode(kind))
+	}
 	code := m.Run()
 	browsertest.Close()
 	os.Exit(code)
