@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -43,9 +44,13 @@ func bearer(r *http.Request) bool {
 // readJSON reads the JSON object of a request; example shows a right one. A
 // field that is unknown is refused: it is most likely a known one, mistyped.
 func readJSON(c echo.Context, into any, example string) error {
-	decoder := json.NewDecoder(c.Request().Body)
+	body := bufio.NewReader(c.Request().Body)
+	decoder := json.NewDecoder(body)
 	decoder.DisallowUnknownFields()
-	err := decoder.Decode(into)
+	err := objectAhead(body)
+	if err == nil {
+		err = decoder.Decode(into)
+	}
 	if errors.As(err, new(*http.MaxBytesError)) {
 		return err
 	}
@@ -57,4 +62,22 @@ func readJSON(c echo.Context, into any, example string) error {
 		return refuse(http.StatusUnprocessableEntity, "json", why+"send a JSON object such as "+example)
 	}
 	return nil
+}
+
+// objectAhead reports anything but the beginning of a JSON object: null would
+// be read as an object without fields.
+func objectAhead(body *bufio.Reader) error {
+	for {
+		b, err := body.ReadByte()
+		if err != nil {
+			return err
+		}
+		switch b {
+		case ' ', '\t', '\r', '\n':
+			continue
+		case '{':
+			return body.UnreadByte()
+		}
+		return errors.New("not an object")
+	}
 }
