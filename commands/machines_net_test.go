@@ -172,3 +172,17 @@ func metricOf(text io.Reader, name string) float64 {
 	}
 	return -1
 }
+
+// childrenOf lists the processes that a process started, by any of its threads.
+func childrenOf(pid int) (children []int) {
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, list := range lists {
+		text, _ := os.ReadFile(list) // a thread may have ended
+		for field := range strings.FieldsSeq(string(text)) {
+			if n, err := strconv.Atoi(field); err == nil {
+				children = append(children, n)
+			}
+		}
+	}
+	return children
+}

@@ -44,6 +44,7 @@ func newMetrics(w *Server) *metrics {
 		gauge("loupe_frames_pending", "Frames that wait for a verdict.", func() float64 { return float64(w.waiting().Pending) }),
 		gauge("loupe_frames_quarantined", "Frames that a person must decide about.", func() float64 { return float64(w.waiting().Quarantined) }),
 		gauge("loupe_workers", "Vision workers alive.", func() float64 { return float64(len(w.Crew.Workers())) }),
+		gauge("loupe_worker_mats", "OpenCV matrices that the workers hold, -1 where they are not counted.", func() float64 { return float64(w.openMats()) }),
 		gauge("loupe_event_streams", "Open streams of events.", func() float64 { n, _ := w.hub.count(); return float64(n) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "loupe_events_dropped_total", Help: "Events that a slow reader missed."},
 			func() float64 { _, n := w.hub.count(); return float64(n) }),
@@ -59,6 +60,18 @@ func (w *Server) waiting() storage.Totals {
 		w.Log.Warn("cannot count what waits", "error", err)
 	}
 	return t
+}
+
+// openMats sums what the workers count; −1 where one does not count.
+func (w *Server) openMats() int {
+	sum := 0
+	for _, one := range w.Crew.Workers() {
+		if one.Mats < 0 {
+			return -1
+		}
+		sum += one.Mats
+	}
+	return sum
 }
 
 func (m *metrics) handler() echo.HandlerFunc {

@@ -47,6 +47,7 @@ type Beat struct {
 	Frames   int64    `json:"frames"`  // judged since its start
 	Models   []string `json:"models"`  // digests of the loaded models, newest first
 	Leaving  bool     `json:"leaving"` // takes no more work
+	Mats     int      `json:"mats"`    // OpenCV matrices not closed, −1 where they are not counted
 }
 
 // Fault says whose fault it is that there is no result.

@@ -254,7 +254,7 @@ func (w *Worker) beat(ctx context.Context) {
 func (w *Worker) sendBeat() {
 	data, err := json.Marshal(wire.Beat{
 		Protocol: wire.Protocol, ID: w.ID, Name: w.Name, Host: w.host, PID: os.Getpid(), Version: w.Version,
-		Frames: w.frames.Load(), Models: w.engines.digests(), Leaving: w.leaving.Load(),
+		Frames: w.frames.Load(), Models: w.engines.digests(), Leaving: w.leaving.Load(), Mats: opencv.OpenMats(),
 	})
 	if err == nil {
 		err = w.conn.Publish(wire.Heartbeats, data)
