@@ -91,12 +91,12 @@ func BenchmarkAccept(b *testing.B) {
 		}
 		stations = append(stations, client.New(s.URL, token))
 	}
-	disk := syncedFiles(b, b.TempDir(), 64, 3*time.Second)
+	disk := syncedFiles(b, b.TempDir(), 128, 3*time.Second) // and again after: a shared disk is not equally fast for long
 	var next atomic.Int64
 	b.ResetTimer()
 	began := time.Now()
 	var all sync.WaitGroup
-	for t := range 64 {
+	for t := range 128 {
 		c := stations[t%len(stations)]
 		all.Go(func() {
 			for {
@@ -112,6 +112,9 @@ func BenchmarkAccept(b *testing.B) {
 		})
 	}
 	all.Wait()
-	b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "frames/s")
+	took := time.Since(began)
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/took.Seconds(), "frames/s")
+	disk = (disk + syncedFiles(b, b.TempDir(), 128, 3*time.Second)) / 2
 	b.ReportMetric(disk, "disk-files/s")
 }

@@ -107,6 +107,12 @@ func (db *DB) Recipe(ctx context.Context, id int64) (Recipe, error) {
 	return readRecipe(ctx, db.read, id)
 }
 
+// HasChampion reports whether a recipe's frames can be judged.
+func (db *DB) HasChampion(ctx context.Context, id int64) (has bool, err error) {
+	err = db.read.QueryRowContext(ctx, `SELECT champion_id IS NOT NULL FROM recipes WHERE id = ?`, id).Scan(&has)
+	return has, explain(err)
+}
+
 // RecipeByName finds a recipe in use by name, in any case of letters.
 func (db *DB) RecipeByName(ctx context.Context, name string) (Recipe, error) {
 	r, err := one(ctx, db.read, "recipe", scanRecipe, `SELECT `+recipeColumns+` FROM recipes WHERE archived_at IS NULL AND name = ? COLLATE NOCASE`, name)

@@ -108,7 +108,7 @@ func (w *Server) answerState(c echo.Context, f storage.Frame) error {
 	reason := f.Trouble
 	if f.State == storage.Pending {
 		reason = "it waits to be judged"
-		if r, err := w.DB.Recipe(c.Request().Context(), f.RecipeID); err == nil && r.ChampionID == 0 {
+		if has, err := w.DB.HasChampion(c.Request().Context(), f.RecipeID); err == nil && !has {
 			reason = "the recipe has no model yet: label some frames and train it"
 		}
 	}

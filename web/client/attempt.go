@@ -114,7 +114,8 @@ func (c *Client) once(ctx context.Context, r request, p *Posted) (again bool, as
 			p.Location = at
 		}
 		return false, 0, nil
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+		http.StatusInsufficientStorage: // somebody may make room
 		return true, retryAfter(resp.Header.Get("Retry-After")), problem(resp, data)
 	}
 	return false, 0, problem(resp, data)

@@ -85,7 +85,7 @@ type Inspection struct {
 
 // PostFrame posts a frame and waits up to wait, rounded to milliseconds, for its
 // inspection; wait 0 asks for none. Network errors and the answers 429, 502, 503
-// and 504 are tried again for the client's Patience with the same idempotency
+// 504 and 507 are tried again for the client's Patience with the same idempotency
 // key. A refusal is a *Problem.
 func (c *Client) PostFrame(ctx context.Context, f Frame, wait time.Duration) (*Posted, error) {
 	if f.IdempotencyKey == "" {
