@@ -85,7 +85,7 @@ func OpenApp(ctx context.Context, s AppSettings) (*App, error) {
 	a.Demo = demo.New(demo.Settings{DB: a.DB, Train: a.Learner.Train, URL: a.URL, Log: s.Log, Timing: s.Demo})
 	a.web = web.New(web.Settings{
 		DB: a.DB, Crew: a.Crew, Learner: a.Learner, Registry: a.Registry, Pictures: a.pictures, Similar: similar,
-		Demo: a.Demo, Gate: s.Gate, Log: s.Log, Secure: s.Secure,
+		Demo: a.Demo, Gate: s.Gate, Version: programVersion(), Log: s.Log, Secure: s.Secure,
 	})
 	a.Crew.OnWorkerUp(func(w pool.Worker) {
 		s.Log.Info("a vision worker joined", "worker", w.Name, "refused", w.Refused)

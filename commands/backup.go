@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -37,7 +38,11 @@ func (b *Backup) Run() error {
 	}
 	defer db.Close()
 	bar := percentBar("backing up")
-	if err := db.Backup(ctx, b.Folder, bar); err != nil {
+	err = db.Backup(ctx, b.Folder, bar)
+	if e := db.RecordBackup(context.WithoutCancel(ctx), b.Folder, err); e != nil {
+		err = errors.Join(err, e)
+	}
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "The backup in %s is complete and checked.\n", b.Folder)

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-//go:embed css js icons vendor
+//go:embed css js icons vendor grafana-loupe.json
 var files embed.FS
 
 // Prefix is where the files are served.

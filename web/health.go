@@ -6,24 +6,32 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"loupe/web/vitals"
 )
 
 // healthz says that the process answers.
 func (w *Server) healthz(c echo.Context) error { return c.String(http.StatusOK, "ok\n") }
 
-// readyz says whether frames can be accepted and judged: the database can be
-// written and a worker is there.
+// notReady says what each trouble means to whoever watches over the server.
+var notReady = map[vitals.Trouble]string{
+	vitals.NoDatabase: "the database cannot be written",
+	vitals.DiskFull:   "the disk is full",
+	vitals.NoWorker:   "no vision worker is there",
+	vitals.Stuck:      "a frame has been waiting for its verdict for more than a minute",
+}
+
+// readyz says whether frames can be accepted and judged.
 func (w *Server) readyz(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), 5*time.Second)
 	defer cancel()
-	if err := w.DB.Ready(ctx); err != nil {
+	r, err := w.vitals.Read(ctx)
+	if err != nil {
 		w.Log.Error("not ready", "error", err)
-		return refuse(http.StatusServiceUnavailable, "database", "the database cannot be written")
+		r.Trouble = vitals.NoDatabase
 	}
-	for _, worker := range w.Crew.Workers() {
-		if worker.Refused == "" {
-			return c.String(http.StatusOK, "ready\n")
-		}
+	if r.Trouble == vitals.NoTrouble {
+		return c.String(http.StatusOK, "ready\n")
 	}
-	return refuse(http.StatusServiceUnavailable, "no_worker", "no vision worker is there")
+	return refuse(http.StatusServiceUnavailable, string(r.Trouble), notReady[r.Trouble])
 }

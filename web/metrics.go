@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"strconv"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"loupe/storage"
+	"loupe/web/vitals"
 )
 
 // metrics are what /metrics shows.
@@ -41,25 +41,13 @@ func newMetrics(w *Server) *metrics {
 	}
 	m.registry.MustRegister(m.accepted, m.refusals, m.dropped, m.verdicts, m.stages, m.requests, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		gauge("loupe_frames_pending", "Frames that wait for a verdict.", func() float64 { return float64(w.waiting().Pending) }),
-		gauge("loupe_frames_quarantined", "Frames that a person must decide about.", func() float64 { return float64(w.waiting().Quarantined) }),
-		gauge("loupe_workers", "Vision workers alive.", func() float64 { return float64(len(w.Crew.Workers())) }),
+		vitalsCollector{w},
 		gauge("loupe_worker_mats", "OpenCV matrices that the workers hold, -1 where they are not counted.", func() float64 { return float64(w.openMats()) }),
 		gauge("loupe_event_streams", "Open streams of events.", func() float64 { n, _ := w.hub.count(); return float64(n) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "loupe_events_dropped_total", Help: "Events that a slow reader missed."},
 			func() float64 { _, n := w.hub.count(); return float64(n) }),
 	)
 	return m
-}
-
-func (w *Server) waiting() storage.Totals {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	t, err := w.DB.Waiting(ctx)
-	if err != nil {
-		w.Log.Warn("cannot count what waits", "error", err)
-	}
-	return t
 }
 
 // openMats sums what the workers count; −1 where one does not count.
@@ -89,9 +77,8 @@ func (m *metrics) count(e storage.Event) {
 	}
 	i := e.Inspection
 	m.verdicts.WithLabelValues(string(i.Verdict)).Inc()
-	for stage, ms := range map[string]float64{"queue": i.Timings.Queue, "read": i.Timings.Read, "decode": i.Timings.Decode, "prepare": i.Timings.Prepare,
-		"forward": i.Timings.Forward, "explain": i.Timings.Explain, "total": i.Timings.Total} {
-		m.stages.WithLabelValues(stage).Observe(ms / 1000)
+	for n, ms := range vitals.StageTimes(i.Timings) {
+		m.stages.WithLabelValues(vitals.Stages[n]).Observe(ms / 1000)
 	}
 }
 

@@ -110,6 +110,8 @@ func (l *live) whole() error {
 		err = l.training()
 	case "jobs":
 		err = l.jobs()
+	case "health":
+		err = l.health()
 	}
 	if err != nil {
 		return err
@@ -148,6 +150,8 @@ func (l *live) tick() error {
 		err = l.wholeLine()
 	case err == nil && l.view == "line":
 		err = l.learning()
+	case err == nil && l.view == "health":
+		err = l.health()
 	}
 	if err != nil {
 		return err

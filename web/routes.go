@@ -42,6 +42,7 @@ func (w *Server) routes() {
 	operator.GET(ui.PathAccount, w.accountPage)
 	operator.POST(ui.PathPassword, w.changePassword)
 	operator.GET(ui.PathSetUp, w.setUp)
+	operator.GET(ui.PathHealth, w.healthPage)
 	operator.GET(ui.PathJobs, w.jobsPage)
 	operator.GET(ui.PathQuarantine, w.quarantinePage)
 

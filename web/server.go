@@ -23,6 +23,7 @@ import (
 	"loupe/vision/pool"
 	"loupe/web/ui"
 	"loupe/web/views"
+	"loupe/web/vitals"
 )
 
 // Settings of a Server.
@@ -36,7 +37,8 @@ type Settings struct {
 	Demo     Demonstration
 	Gate     vision.Gate
 	Log      *slog.Logger
-	Secure   bool // the pages are reached by HTTPS: cookies are for it alone
+	Version  string // of the program
+	Secure   bool   // the pages are reached by HTTPS: cookies are for it alone
 }
 
 // Demonstration is the line that shows visitors what Loupe does.
@@ -57,6 +59,7 @@ type Server struct {
 	waiters   *waiters
 	admission *admission
 	metrics   *metrics
+	vitals    *vitals.Recorder
 	hashing   chan struct{} // room for the passwords that are checked at once
 	started   string        // names this run of the server
 }
@@ -71,6 +74,7 @@ func New(s Settings) *Server {
 		views:   &views.Source{DB: s.DB, Learner: s.Learner, Similar: s.Similar, Workers: s.Crew.Workers, StartedAt: s.DB.Now()},
 		started: fmt.Sprint(s.DB.Now().UnixMilli()),
 	}
+	w.vitals = vitals.New(s.DB, s.Crew.Workers)
 	w.waiters = newWaiters(w.hub.closed)
 	w.metrics = newMetrics(w)
 	w.sessions = scs.New()

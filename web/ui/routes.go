@@ -65,6 +65,8 @@ const (
 	// PathPeople lists people. POST: name, role, password (given by the admin,
 	// to be changed at the first sign-in); 303.
 	PathPeople = "/setup/people"
+	// PathHealth shows how the server does; live by the event "health".
+	PathHealth = "/health"
 	// PathJobs lists jobs; live by the event "jobs".
 	PathJobs = "/setup/jobs"
 	// PathQuarantine lists frames that could not be judged.
@@ -78,7 +80,7 @@ const (
 	PathPassword = "/account/password"
 
 	// PathEvents is the stream of fragments. Query: view ("line", "label",
-	// "model", "jobs" or "other"), line, recipe. See EventsURL.
+	// "model", "health", "jobs" or "other"), line, recipe. See EventsURL.
 	PathEvents = "/events/page"
 )
 
@@ -111,6 +113,7 @@ func id(n int64) string { return strconv.FormatInt(n, 10) }
 //	           cells             {"cells":[GridCell,…]} that changed
 //	model      training          TrainingFragment
 //	           version           any text: the page reads its versions again
+//	health     health            HealthFragment, with each tick
 //	jobs       job-ID            JobFragment
 //	           jobs              JobsFragment, when there is a new job
 func EventsURL(view string, recipe int64, line string) string {

@@ -1,0 +1,85 @@
+package web
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"loupe/web/vitals"
+)
+
+// vitalsCollector tells Prometheus what the Health page tells people, from one
+// reading at each collection.
+type vitalsCollector struct{ w *Server }
+
+var vitalsMetrics = struct {
+	ready, pending, quarantined, oldest, workers, worker, free, daysLeft, database, wal, backup *prometheus.Desc
+}{
+	ready:       describe("loupe_ready", "1 when frames can be accepted and judged, else 0 with the reason.", "trouble"),
+	pending:     describe("loupe_frames_pending", "Frames that wait for a verdict."),
+	quarantined: describe("loupe_frames_quarantined", "Frames that a person must decide about."),
+	oldest:      describe("loupe_oldest_pending_seconds", "How long the first live frame has been waiting."),
+	workers:     describe("loupe_workers", "Vision workers alive that take frames."),
+	worker:      describe("loupe_worker_frames_per_second", "Frames a second of a worker over the last minute.", "worker", "host"),
+	free:        describe("loupe_disk_free_bytes", "Room left on the disk of the data folder."),
+	daysLeft:    describe("loupe_disk_days_left", "Days until the disk is full at the measured growth; -1 while it is not known."),
+	database:    describe("loupe_database_bytes", "Size of the database."),
+	wal:         describe("loupe_database_wal_bytes", "Size of the database's write-ahead log."),
+	backup:      describe("loupe_last_backup_timestamp_seconds", "When the last sound backup was made; 0 for never."),
+}
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
+
+// Describe implements prometheus.Collector.
+func (c vitalsCollector) Describe(to chan<- *prometheus.Desc) {
+	m := vitalsMetrics
+	for _, d := range []*prometheus.Desc{m.ready, m.pending, m.quarantined, m.oldest, m.workers, m.worker, m.free, m.daysLeft, m.database, m.wal, m.backup} {
+		to <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c vitalsCollector) Collect(to chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	r, err := c.w.vitals.Read(ctx)
+	if err != nil {
+		c.w.Log.Warn("cannot take a reading", "error", err)
+		r.Trouble = vitals.NoDatabase
+	}
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	m := vitalsMetrics
+	ready := 0.0
+	if r.Trouble == vitals.NoTrouble {
+		ready = 1
+	}
+	gauge(m.ready, ready, string(r.Trouble))
+	if err != nil {
+		return // the rest is not known
+	}
+	able := 0
+	for _, one := range r.Workers {
+		if one.Refused == "" {
+			able++
+		}
+		gauge(m.worker, one.PerSecond, one.Name, one.Host)
+	}
+	gauge(m.workers, float64(able))
+	gauge(m.pending, float64(r.Pending))
+	gauge(m.quarantined, float64(r.Quarantined))
+	gauge(m.oldest, r.Oldest.Seconds())
+	gauge(m.free, float64(r.Disk.Free))
+	gauge(m.daysLeft, r.DaysLeft)
+	gauge(m.database, float64(r.Disk.Database))
+	gauge(m.wal, float64(r.Disk.WAL))
+	at := 0.0
+	if r.Backup.Error == "" && !r.Backup.At.IsZero() {
+		at = float64(r.Backup.At.Unix())
+	}
+	gauge(m.backup, at)
+}
