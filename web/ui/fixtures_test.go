@@ -237,3 +237,26 @@ func fixtureAudit() AuditView {
 	}
 	return v
 }
+
+func fixtureHealth(empty bool) HealthView {
+	v := HealthView{Now: now, StartedAt: now.Add(-9 * 24 * time.Hour), Free: 412 << 30, Total: 900 << 30, Database: 3 << 30, WAL: 4 << 20, DaysLeft: -1, Version: "1.4.0"}
+	if empty {
+		v.Trouble = "no_worker"
+		return v
+	}
+	v.Accepted, v.Judged, v.Pending, v.Quarantined, v.Oldest, v.Frames = 14.2, 14.1, 37, 2, 3*time.Second, 2000
+	v.GrowthDay, v.DaysLeft, v.BackupAt, v.Backup = 31e9, 14.2, now.Add(-7*time.Hour), "/mnt/nas/plant-4/loupe"
+	for i := range 60 {
+		v.AcceptedMin, v.JudgedMin = append(v.AcceptedMin, 800+float64(i*37%90)), append(v.JudgedMin, 800+float64(i*53%80))
+	}
+	for i, name := range []string{"press-4.plant.example-23087", "press-4.plant.example-23100", "helper-2"} {
+		v.Workers = append(v.Workers, HealthWorker{Name: name, Host: "press-4.plant.example", Version: "1.4.0", Frames: 1_284_119, PerSecond: 4.7, Since: now.Add(-9 * 24 * time.Hour)})
+		if i == 2 {
+			v.Workers[i].Refused = "it speaks protocol 2, this server 1: run the same Loupe version on both"
+		}
+	}
+	for i, name := range []string{"queue", "read", "decode", "prepare", "forward", "explain", "total"} {
+		v.Stages = append(v.Stages, HealthStage{name, 3.1 * float64(i), 4.4 * float64(i), 9.7 * float64(i)})
+	}
+	return v
+}

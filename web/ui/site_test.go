@@ -334,6 +334,8 @@ func (s *site) setUp(p *Page, path string, q url.Values, lang string, empty bool
 	case PathPeople:
 		p.Problem = T(WithLanguage(context.Background(), lang), "error.400")
 		return PeoplePage(*p, PeopleView{People: []PersonRow{{ID: 1, Name: "admin", Role: "admin", Active: true, Self: true}, {ID: 2, Name: "Li Na", Role: "operator", Active: true, MustChange: true}, {ID: 3, Name: "Jonas", Role: "qa"}}}), 200
+	case PathHealth:
+		return HealthPage(*p, fixtureHealth(empty)), 200
 	case PathJobs:
 		return JobsPage(*p, fixtureJobs()), 200
 	case PathQuarantine:

@@ -57,7 +57,7 @@ func New(db *storage.DB, workers func() []pool.Worker) *Recorder {
 }
 
 func (r *Recorder) note(e storage.Event) {
-	if e.Kind != storage.FrameAdded && e.Kind != storage.InspectionMade {
+	if e.Kind != storage.FrameAdded && e.Kind != storage.InspectionMade || e.StationID == 0 { // imports are no load
 		return
 	}
 	now := r.db.Now()
