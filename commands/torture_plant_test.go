@@ -98,22 +98,8 @@ func buildPlant(t *testing.T, rng *rand.Rand) *tortured {
 // addVersion stores a version that finds every picture good, or stained.
 func addVersion(t *testing.T, db *storage.DB, r storage.Recipe, good bool) int64 {
 	t.Helper()
-	backbone, err := models.Backbone()
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := onnx.Weights{LocalBias: make([]float32, 2), Pooled: make([]float32, 2*onnx.PooledLen), PooledBias: []float32{0, 3}, Sharpness: 4}
-	if good {
-		w.PooledBias = []float32{3, 0}
-	}
-	for i, channels := range []int{40, 112, 320} {
-		w.Local[i] = make([]float32, 2*channels)
-	}
 	names := []string{"good", "stain"}
-	file, err := onnx.WriteVersion(backbone, r.Size, w, names)
-	if err != nil {
-		t.Fatal(err)
-	}
+	file := fixedModel(t, r.Size, good)
 	key, err := db.Blobs.PutContent(t.Context(), "models", file)
 	if err != nil {
 		t.Fatal(err)
@@ -126,6 +112,27 @@ func addVersion(t *testing.T, db *storage.DB, r storage.Recipe, good bool) int64
 		t.Fatal(err)
 	}
 	return v.ID
+}
+
+// fixedModel is the file of a version that finds every picture good, or stained.
+func fixedModel(t *testing.T, size int, good bool) []byte {
+	t.Helper()
+	backbone, err := models.Backbone()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := onnx.Weights{LocalBias: make([]float32, 2), Pooled: make([]float32, 2*onnx.PooledLen), PooledBias: []float32{0, 3}, Sharpness: 4}
+	if good {
+		w.PooledBias = []float32{3, 0}
+	}
+	for i, channels := range []int{40, 112, 320} {
+		w.Local[i] = make([]float32, 2*channels)
+	}
+	file, err := onnx.WriteVersion(backbone, size, w, []string{"good", "stain"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 func digest(data []byte) string {
