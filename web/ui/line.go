@@ -37,18 +37,19 @@ const (
 
 // StationView is one station of the Line page.
 type StationView struct {
-	ID      int64
-	Name    string
-	Line    string
-	Recipe  NamedRecipe
-	State   StationState
-	Since   time.Time // when State began, for StationLost
-	Last    *Part     // nil before the first
-	Waiting int       // frames accepted and not judged yet
-	Counts  Counts    // of the shift
-	Classes []vision.Class
-	Strip   []Part // the last fifty, newest first, Last included
-	Now     time.Time
+	ID        int64
+	Name      string
+	Line      string
+	Recipe    NamedRecipe
+	State     StationState
+	Since     time.Time // when State began, for StationLost
+	Last      *Part     // nil before the first
+	Waiting   int       // frames accepted and not judged yet
+	Undecided bool      // Last is not the newest part: that one has no verdict, and should have by now
+	Counts    Counts    // of the shift
+	Classes   []vision.Class
+	Strip     []Part // the last fifty, newest first, Last included
+	Now       time.Time
 }
 
 // Counts are the verdicts of a shift. Where a person corrected, the correction
