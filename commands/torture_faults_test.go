@@ -2,150 +2,169 @@ package commands
 
 import (
 	"database/sql"
-	"net"
-	"os"
+	"fmt"
 	"path/filepath"
-	"strconv"
 	"syscall"
-	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
+	"loupe/storage"
 )
 
-const natsSecret = "torture secret"
-
-// outsideNATS is a NATS server that can be stopped and comes back at its address.
-type outsideNATS struct {
-	t    *testing.T
-	port int
-	now  *server.Server
+// fault is one thing that goes wrong; strike does it and heals it.
+type fault struct {
+	name   string
+	strike func()
 }
 
-func newOutsideNATS(t *testing.T) *outsideNATS {
-	t.Helper()
-	_, text, _ := net.SplitHostPort(freeAddress(t))
-	n := &outsideNATS{t: t}
-	n.port, _ = strconv.Atoi(text)
-	n.start()
-	t.Cleanup(func() { n.now.Shutdown() })
-	return n
+// nextFault goes through rounds of all faults, each round in a new order, so
+// that none is missed by chance; the kills come most often.
+func (p *tortured) nextFault() fault {
+	if len(p.plan) == 0 {
+		p.plan = []fault{
+			{"kill the server", p.killServer}, {"kill the server", p.killServer}, {"kill workers", p.killWorkers}, {"kill workers", p.killWorkers},
+			{"kill server and workers", p.killBoth}, {"stop NATS", p.stopNATS}, {"busy database", p.busyDatabase}, {"hang a worker", p.hangWorker},
+		}
+		if p.tmpfs {
+			p.plan = append(p.plan, fault{"full disk", p.fullDisk}, fault{"kill on a full disk", p.killOnFullDisk})
+		}
+		if p.remote != nil {
+			p.plan = append(p.plan, fault{"cut the network", p.remote.cut}, fault{"kill a remote worker", p.remote.kill})
+		}
+		p.rng.Shuffle(len(p.plan), func(i, j int) { p.plan[i], p.plan[j] = p.plan[j], p.plan[i] })
+	}
+	f := p.plan[0]
+	p.plan = p.plan[1:]
+	return f
 }
 
-func (n *outsideNATS) url() string { return "nats://127.0.0.1:" + strconv.Itoa(n.port) }
+// some is a random time between two.
+func (p *tortured) some(from, to time.Duration) time.Duration {
+	return from + time.Duration(p.rng.Int64N(int64(to-from)))
+}
 
-func (n *outsideNATS) start() {
-	n.t.Helper()
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: n.port, Authorization: natsSecret, MaxPayload: 32 << 20, MaxPending: 128 << 20, NoLog: true, NoSigs: true})
+// killServer ends the server in mid-post and starts it again. Sometimes another
+// version becomes the champion in between.
+func (p *tortured) killServer() {
+	p.breathe(p.some(0, 300*time.Millisecond))
+	p.kill(p.server.Process.Pid, "server")
+	_ = p.server.Wait()
+	if p.rng.IntN(2) == 0 {
+		p.promoteOther()
+	}
+	p.serve()
+	p.breathe(p.some(100*time.Millisecond, 600*time.Millisecond))
+}
+
+func (p *tortured) promoteOther() {
+	db, err := storage.Open(p.Context(), storage.Settings{Folder: p.folder})
 	if err != nil {
-		n.t.Fatal(err)
+		p.Fatal(err)
 	}
-	s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
-		n.t.Fatal("NATS does not start")
-	}
-	n.now = s
-}
-
-// freeAddress is one on which nobody listens just now.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	defer db.Close()
+	r, err := db.Recipe(p.Context(), p.recipe)
 	if err != nil {
-		t.Fatal(err)
+		p.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// smallDisk mounts a disk of so many MB on a folder; only an administrator may.
-func smallDisk(t *testing.T, folder string, mb int) bool {
-	t.Helper()
-	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, "size="+strconv.Itoa(mb)+"m"); err != nil {
-		return false
+	other := p.versions[0]
+	if r.ChampionID == other {
+		other = p.versions[1]
 	}
-	t.Cleanup(func() { _ = syscall.Unmount(folder, syscall.MNT_DETACH) })
-	return true
-}
-
-// kill ends the server as a power cut would, and its workers with it.
-func (x *torture) kill() {
-	x.mu.Lock()
-	p := x.server
-	x.mu.Unlock()
-	_ = p.Process.Signal(syscall.SIGKILL)
-	_ = p.Wait()
-}
-
-func (x *torture) killServer() string {
-	x.kill()
-	x.sound()
-	x.start()
-	return "kill -9 of the server"
-}
-
-// worker gives one of the server's workers, 0 while there is none.
-func (x *torture) worker() int {
-	x.mu.Lock()
-	pid := x.server.Process.Pid
-	x.mu.Unlock()
-	all := childrenOf(pid)
-	if len(all) == 0 {
-		return 0
+	if _, err := db.Promote(p.Context(), "test", other, "to and fro"); err != nil {
+		p.Fatal(err)
 	}
-	return all[x.rng.IntN(len(all))]
 }
 
-func (x *torture) killWorker() string {
-	if pid := x.worker(); pid != 0 {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
+func (p *tortured) killWorkers() {
+	all := p.workers()
+	if len(all) > 1 && p.rng.IntN(2) == 0 {
+		all = all[:1]
 	}
-	return "kill -9 of a worker"
-}
-
-// pauseWorker stops a worker for longer than it may be silent.
-func (x *torture) pauseWorker() string {
-	if pid := x.worker(); pid != 0 {
-		_ = syscall.Kill(pid, syscall.SIGSTOP)
-		time.Sleep(time.Duration(1000+x.rng.IntN(4000)) * time.Millisecond)
-		_ = syscall.Kill(pid, syscall.SIGCONT)
+	for _, pid := range all {
+		p.kill(pid, "worker")
 	}
-	return "a worker stands still"
+	p.breathe(p.some(100*time.Millisecond, 600*time.Millisecond))
 }
 
-func (x *torture) stopNATS() string {
-	x.nats.now.Shutdown()
-	x.nats.now.WaitForShutdown()
-	time.Sleep(time.Duration(200+x.rng.IntN(3000)) * time.Millisecond)
-	x.nats.start()
-	return "NATS is stopped and started"
+func (p *tortured) killBoth() {
+	p.killWorkers()
+	p.killServer()
 }
 
-// busyDatabase holds the write lock of the database from outside.
-func (x *torture) busyDatabase() string {
-	x.Helper()
-	db, err := sql.Open("sqlite3", "file:"+filepath.Join(x.folder, "loupe.db")+"?_busy_timeout=20000&_txlock=immediate")
+// stopNATS ends the NATS server and starts it again on the same port.
+func (p *tortured) stopNATS() {
+	p.nats.Shutdown()
+	p.nats.WaitForShutdown()
+	p.breathe(p.some(100*time.Millisecond, 1500*time.Millisecond))
+	p.startNATS()
+	p.breathe(p.some(300*time.Millisecond, time.Second))
+}
+
+// busyDatabase holds the writer's lock from another connection.
+func (p *tortured) busyDatabase() {
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(p.folder, "loupe.db")+"?_busy_timeout=10000&_txlock=immediate")
 	if err != nil {
-		x.Fatal(err)
+		p.Fatal(err)
 	}
 	defer db.Close()
 	tx, err := db.Begin()
 	if err != nil {
-		x.Fatal(err)
+		p.Fatal(err)
 	}
-	time.Sleep(time.Duration(500+x.rng.IntN(3000)) * time.Millisecond)
-	_ = tx.Rollback()
-	return "the database is busy"
+	long := 2 * time.Second
+	if p.rng.IntN(6) == 0 {
+		long = 12 * time.Second // longer than the server waits for it
+	}
+	p.breathe(p.some(100*time.Millisecond, long))
+	if err := tx.Rollback(); err != nil {
+		p.Error(err)
+	}
 }
 
-// fillDisk leaves no byte for some seconds.
-func (x *torture) fillDisk() string {
-	x.Helper()
-	rubbish := filepath.Join(x.folder, "rubbish")
-	fill(x.T, rubbish)
-	time.Sleep(time.Duration(500+x.rng.IntN(2000)) * time.Millisecond)
-	if err := os.Remove(rubbish); err != nil {
-		x.Fatal(err)
+// hangWorker stops a worker without ending it; it comes back.
+func (p *tortured) hangWorker() {
+	all := p.workers()
+	if len(all) == 0 {
+		return
 	}
-	return "the disk is full"
+	pid := all[p.rng.IntN(len(all))]
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		return // it ended meanwhile
+	}
+	p.breathe(p.some(200*time.Millisecond, 5*time.Second))
+	_ = syscall.Kill(pid, syscall.SIGCONT)
+}
+
+// fullDisk leaves the data folder a few kilobytes, then room again.
+func (p *tortured) fullDisk() {
+	p.squeeze()
+	p.breathe(p.some(200*time.Millisecond, 1500*time.Millisecond))
+	p.widen()
+}
+
+func (p *tortured) killOnFullDisk() {
+	p.squeeze()
+	p.breathe(p.some(50*time.Millisecond, 400*time.Millisecond))
+	p.kill(p.server.Process.Pid, "server")
+	_ = p.server.Wait()
+	p.widen()
+	p.serve()
+}
+
+func (p *tortured) squeeze() {
+	for { // what is written meanwhile may make it too small to be had
+		var s syscall.Statfs_t
+		if err := syscall.Statfs(p.folder, &s); err != nil {
+			p.Fatal(err)
+		}
+		used := (s.Blocks - s.Bfree) * uint64(s.Bsize)
+		if err := syscall.Mount("tmpfs", p.folder, "tmpfs", syscall.MS_REMOUNT, fmt.Sprintf("size=%d", used+uint64(p.rng.IntN(200_000)))); err == nil {
+			return
+		}
+	}
+}
+
+func (p *tortured) widen() {
+	if err := syscall.Mount("tmpfs", p.folder, "tmpfs", syscall.MS_REMOUNT, roomy); err != nil {
+		p.Fatal(err)
+	}
 }

@@ -2,227 +2,195 @@ package commands
 
 import (
 	"context"
-	"database/sql"
+	"encoding/binary"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
-	"loupe/storage"
 	"loupe/web/client"
 )
 
-// torture is a server that is mistreated while four stations post at full rate.
-// What they send and what was acknowledged is written down outside of it.
-type torture struct {
-	*testing.T
-	folder, address, token string
-	recipe                 int64
-	nats                   *outsideNATS
-	rng                    *rand.Rand
-	small                  bool          // the data folder is a disk of its own that can be filled
-	pace                   time.Duration // of a station, between two frames
-
-	mu     sync.Mutex
-	server *program
-
-	sent         atomic.Int64
-	acknowledged sync.Map // key → true
-	accepted     atomic.Int64
-	counts       map[string]int // faults by kind
-}
-
-// TestTorture does LOUPE_FAULTS faults at random: by default a few, in the full
-// form (go tool task torture) two hundred kills and what belongs to them.
+// TestTorture is the fault suite. Stations post at full rate through a real
+// server with a real database, an outside NATS server and real workers, while
+// faults fall on all of them. What the server acknowledged must be there
+// afterwards, judged once. LOUPE_TORTURE_KILLS says how many processes are
+// killed; without it a short form runs, as part of the ordinary tests. The
+// faults that need root are left out, loudly, for other users.
 func TestTorture(t *testing.T) {
-	faults, pace := 6, 80*time.Millisecond
-	if text := os.Getenv("LOUPE_FAULTS"); text != "" {
-		var err error
-		if faults, err = strconv.Atoi(text); err != nil {
-			t.Fatal(err)
-		}
-		pace = 20 * time.Millisecond // what two cores can judge of four stations
-	}
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("LOUPE_SEED"); text != "" {
-		seed, _ = strconv.ParseUint(text, 10, 64)
-	}
-	t.Logf("LOUPE_SEED=%d", seed)
-	x := newTorture(t, seed)
-	x.pace = pace
+	kills := number(t, "LOUPE_TORTURE_KILLS", 6)
+	seed := uint64(number(t, "LOUPE_TORTURE_SEED", int(time.Now().UnixNano()%1e9)))
+	t.Logf("seed %d: LOUPE_TORTURE_SEED repeats its choice of faults", seed)
+	p := buildPlant(t, rand.New(rand.NewPCG(seed, 0)))
+	p.serve()
 	ctx, stop := context.WithCancel(t.Context())
-	var stations sync.WaitGroup
-	for n := range 4 {
-		stations.Go(func() { x.station(ctx, n) })
+	var posting sync.WaitGroup
+	posting.Go(func() { p.watchQueue(ctx) })
+	for n, token := range p.tokens {
+		for lane := range 2 {
+			posting.Go(func() {
+				p.post(ctx, token, fmt.Sprintf("T-%d-%d", n, lane), rand.New(rand.NewPCG(seed, uint64(2*n+lane+1))))
+			})
+		}
 	}
-	x.all(faults)
+	p.breathe(time.Second)
+	for began := time.Now(); p.kills() < kills; {
+		if kills < 20 && time.Since(began) > 18*time.Second {
+			break // the short form has to stay short on a slow machine
+		}
+		f := p.nextFault()
+		f.strike()
+		p.count[f.name]++
+		p.breathe(200 * time.Millisecond)
+		p.checkNow()
+		if t.Failed() {
+			t.Logf("after the fault %q", f.name)
+			break
+		}
+		if n := p.faults(); n%25 == 0 {
+			t.Logf("%d faults, %d kills, %d frames acknowledged, in %v", n, p.kills(), p.ledger.acknowledged(), time.Since(began).Round(time.Second))
+		}
+	}
+	p.breathe(time.Second)
 	stop()
-	stations.Wait()
-	x.settle()
-	x.audit()
+	posting.Wait()
+	p.finish()
 }
 
-func newTorture(t *testing.T, seed uint64) *torture {
+// number reads a whole number from the environment.
+func number(t *testing.T, name string, otherwise int) int {
 	t.Helper()
-	x := &torture{T: t, folder: t.TempDir(), rng: rand.New(rand.NewPCG(seed, 1)), counts: map[string]int{}}
-	x.small = smallDisk(t, x.folder, 400)
-	s := startSiteIn(t, x.folder)
-	s.teachFrom(8)
-	x.recipe, x.token = s.recipe.ID, s.token
-	s.stop()
-	x.nats = newOutsideNATS(t)
-	x.address = freeAddress(t)
-	x.start()
-	return x
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s must be a whole number above 0, not %q", name, text)
+	}
+	return n
 }
 
-// start starts the server; it is at the same address each time.
-func (x *torture) start() {
-	x.Helper()
-	p, _ := serve(x.T, x.folder, "--listen", x.address, "--nats", x.nats.url(), "--nats-token", natsSecret, "--threads", "1")
-	x.mu.Lock()
-	x.server = p
-	x.mu.Unlock()
+// ledger is what the stations know: each frame sent, and whether the server
+// acknowledged it.
+type ledger struct {
+	mu       sync.Mutex
+	sent     map[string]bool   // by idempotency key
+	received map[string]string // acknowledged: key to the SHA-256 of the picture
+	fresh    []string          // acknowledged since the last check
+	repeated atomic.Int64      // acknowledged frames that were posted again
+	retries  atomic.Int64
 }
 
-// station posts frame after frame, each until it is acknowledged.
-func (x *torture) station(ctx context.Context, n int) {
-	rng := rand.New(rand.NewPCG(uint64(n), 5))
-	c := client.New("http://"+x.address, x.token)
-	c.Patience, c.Attempt = time.Second, 15*time.Second
-	for i := 0; ctx.Err() == nil; i++ {
-		key := fmt.Sprintf("%d-%d", n, i)
-		frame := client.Frame{Image: encodePart(x.T, drawPart(rng, []string{"good", "stain"}[i%2])), Serial: key, IdempotencyKey: key}
-		x.sent.Add(1)
-		for ctx.Err() == nil {
-			if _, err := c.PostFrame(ctx, frame, 0); err == nil {
-				x.acknowledged.Store(key, true)
-				x.accepted.Add(1)
-				break
+func (l *ledger) acknowledged() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.received)
+}
+
+// post is one lane of a station: it posts frame after frame, each until it is
+// acknowledged or ctx ends. Now and then it posts one again, as a station does
+// that missed the answer.
+func (p *tortured) post(ctx context.Context, token, lane string, rng *rand.Rand) {
+	c := client.New(p.url, token)
+	c.Pause, c.Patience, c.Attempt = 20*time.Millisecond, 300*time.Millisecond, 15*time.Second
+	c.Retried = func(error, time.Duration) { p.ledger.retries.Add(1) }
+	for n := 0; ctx.Err() == nil; n++ {
+		key := fmt.Sprintf("%s-%06d", lane, n)
+		picture := p.picture(rng)
+		f := client.Frame{Image: picture, Serial: key, Lot: lane, IdempotencyKey: key}
+		p.ledger.mu.Lock()
+		p.ledger.sent[key] = true
+		p.ledger.mu.Unlock()
+		var wait time.Duration
+		if rng.IntN(6) == 0 { // most do not wait for the verdict
+			wait = time.Second
+		}
+		for p.queue.Load() > longestQueue && ctx.Err() == nil {
+			time.Sleep(20 * time.Millisecond)
+		}
+		if !p.insist(ctx, c, f, wait) {
+			return
+		}
+		p.ledger.mu.Lock()
+		p.ledger.received[key] = digest(picture)
+		p.ledger.fresh = append(p.ledger.fresh, key)
+		p.ledger.mu.Unlock()
+		if rng.IntN(10) == 0 {
+			if _, err := c.PostFrame(ctx, f, 0); err == nil {
+				p.ledger.repeated.Add(1)
 			}
 		}
-		time.Sleep(x.pace)
 	}
 }
 
-// all does faults of each kind in random order, more than half of them kills;
-// between two of them frames must get through.
-func (x *torture) all(n int) {
-	x.Helper()
-	kinds := []func() string{x.killServer, x.killWorker, x.stopNATS, x.busyDatabase, x.pauseWorker, x.killServer, x.killWorker, x.killServer, x.killWorker}
-	if x.small {
-		kinds = slices.Insert(kinds, 0, x.fillDisk)
-	} else {
-		x.Log("the disk is not filled: that needs an administrator, who may mount a small one")
-	}
-	order := x.rng.Perm(n)
-	for _, i := range order {
-		kind := kinds[i%len(kinds)]()
-		x.counts[kind]++
-		before := x.accepted.Load()
-		eventually(x.T, "frames get through after "+kind, func() bool { return x.accepted.Load() > before+3 })
-		time.Sleep(time.Duration(x.rng.IntN(600)) * time.Millisecond)
-	}
-}
+// longestQueue is how many frames may wait before the stations pause, so that
+// the suite does not end in an hour of judging.
+const longestQueue = 200
 
-// settle lets the queue run empty; what was set aside because three workers
-// died over it is tried again, as a person would.
-func (x *torture) settle() {
-	x.Helper()
-	db, err := storage.Open(x.Context(), storage.Settings{Folder: x.folder})
-	if err != nil {
-		x.Fatal(err)
-	}
+// watchQueue counts the frames that wait.
+func (p *tortured) watchQueue(ctx context.Context) {
+	db := p.look()
 	defer db.Close()
-	eventually(x.T, "everything is judged", func() bool {
-		aside, err := db.QuarantinedFrames(x.Context(), 100)
-		for _, f := range aside {
-			x.counts["set aside and tried again"]++
-			if e := db.Release(x.Context(), "test", f.ID); e != nil {
-				err = e
+	for ctx.Err() == nil {
+		var n int64
+		if err := db.QueryRow(`SELECT count(*) FROM frames WHERE state = 'pending'`).Scan(&n); err == nil {
+			p.queue.Store(n)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// insist posts a frame until it is acknowledged; false when ctx ends before.
+func (p *tortured) insist(ctx context.Context, c *client.Client, f client.Frame, wait time.Duration) bool {
+	for ctx.Err() == nil {
+		answer, err := c.PostFrame(ctx, f, wait)
+		if err == nil {
+			if i := answer.Inspection; i != nil && i.Verdict != "OK" && i.Verdict != "NG" {
+				p.Errorf("%s is %q: the two versions know no doubt", f.Serial, i.Verdict)
 			}
+			return true
 		}
-		w, e := db.Waiting(x.Context())
-		return err == nil && e == nil && w.Pending == 0 && w.Quarantined == 0
-	})
+		p.ledger.retries.Add(1)
+		time.Sleep(50 * time.Millisecond)
+	}
+	return false
 }
 
-// audit compares what was acknowledged with what is stored.
-func (x *torture) audit() {
-	x.Helper()
-	x.kill()
-	x.sound()
-	raw, err := sql.Open("sqlite3", "file:"+x.folder+"/loupe.db?mode=ro")
-	if err != nil {
-		x.Fatal(err)
+// picture is a small picture that no other frame has.
+func (p *tortured) picture(rng *rand.Rand) []byte {
+	data := append([]byte(nil), p.blank...)
+	for at := 54; at+8 <= len(data); at += 256 { // the pixels of a BMP
+		binary.LittleEndian.PutUint64(data[at:], rng.Uint64())
 	}
-	defer raw.Close()
-	blobs, err := storage.OpenBlobs(x.Context(), "", x.folder+"/blobs")
-	if err != nil {
-		x.Fatal(err)
-	}
-	defer blobs.Close()
-	acknowledged, judged, lost, doubled, broken := 0, 0, 0, 0, 0
-	x.acknowledged.Range(func(key, _ any) bool {
-		acknowledged++
-		var frames, inspections int
-		var blob sql.NullString
-		err := raw.QueryRow(`SELECT count(DISTINCT f.id), count(i.id), max(f.blob_key) FROM frames f LEFT JOIN inspections i ON i.frame_id = f.id
-			AND i.version_id IN (SELECT version_id FROM promotions) WHERE f.serial = ?`, key).Scan(&frames, &inspections, &blob)
-		if err != nil {
-			x.Fatal(err)
-		}
-		switch {
-		case frames == 0 || inspections == 0:
-			lost++
-		case frames > 1 || inspections > 1:
-			doubled++
-		default:
-			judged++
-		}
-		data, err := blobs.Get(x.Context(), blob.String)
-		if err != nil || storage.ContentKey("frames", data) != blob.String {
-			broken++
-		}
-		return true
-	})
-	var strays int
-	if err := raw.QueryRow(`SELECT count(*) FROM inspections WHERE frame_id NOT IN (SELECT id FROM frames)`).Scan(&strays); err != nil {
-		x.Fatal(err)
-	}
-	x.Logf("sent %d, acknowledged %d, judged %d, lost %d, doubled %d, pictures broken %d, inspections without a frame %d", x.sent.Load(), acknowledged, judged, lost, doubled, broken, strays)
-	for _, kind := range slices.Sorted(maps.Keys(x.counts)) {
-		x.Logf("%4d × %s", x.counts[kind], kind)
-	}
-	if lost+doubled+broken+strays != 0 || acknowledged < 20 {
-		x.Error("the server does not keep what it acknowledged")
-	}
+	return data
 }
 
-// sound fails unless the database is whole.
-func (x *torture) sound() {
-	x.Helper()
-	raw, err := sql.Open("sqlite3", "file:"+x.folder+"/loupe.db?_busy_timeout=20000")
-	if err != nil {
-		x.Fatal(err)
+// breathe lets the plant work undisturbed for a while.
+func (p *tortured) breathe(d time.Duration) { time.Sleep(d) }
+
+// kills is how many processes were killed with SIGKILL, faults how many faults
+// there were of all kinds.
+func (p *tortured) kills() int {
+	return p.killed["server"] + p.killed["worker"] + p.killed["remote worker"]
+}
+
+func (p *tortured) faults() int {
+	n := 0
+	for _, c := range p.count {
+		n += c
 	}
-	defer raw.Close()
-	var text string
-	if err := raw.QueryRow(`PRAGMA integrity_check`).Scan(&text); err != nil || text != "ok" {
-		x.Fatalf("integrity_check: %s, %v", text, err)
-	}
-	rows, err := raw.Query(`PRAGMA foreign_key_check`)
-	if err != nil {
-		x.Fatal(err)
-	}
-	defer rows.Close()
-	if rows.Next() {
-		x.Fatal("a foreign key points nowhere")
+	return n
+}
+
+// kill ends a process by SIGKILL and counts it.
+func (p *tortured) kill(pid int, kind string) {
+	if err := syscall.Kill(pid, syscall.SIGKILL); err == nil {
+		p.killed[kind]++
 	}
 }

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"loupe/vision"
@@ -58,6 +59,18 @@ func (db *DB) JudgedBy(ctx context.Context, versionID int64) (int, error) {
 	var n int
 	err := db.read.QueryRowContext(ctx, `SELECT count(*) FROM inspections WHERE version_id = ?`, versionID).Scan(&n)
 	return n, explain(err)
+}
+
+// NewestFrame gives the state of the frame that a station sent last and when it
+// arrived; "" where it sent none.
+func (db *DB) NewestFrame(ctx context.Context, stationID int64) (FrameState, time.Time, error) {
+	var state FrameState
+	var at int64
+	err := db.read.QueryRowContext(ctx, `SELECT state, received_at FROM frames WHERE station_id = ? ORDER BY id DESC LIMIT 1`, stationID).Scan(&state, &at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", time.Time{}, nil
+	}
+	return state, fromMillis(at), explain(err)
 }
 
 // Tray lists the Unsure inspections of some stations that nobody has labelled,

@@ -21,13 +21,14 @@ import (
 type live struct {
 	*Server
 	*sse
-	ctx     context.Context // in the reader's language
-	view    string
-	line    string
-	recipe  int64
-	may     ui.Rights
-	banners []byte               // as sent last
-	stays   func() (bool, error) // whether the reader is still signed in
+	ctx       context.Context // in the reader's language
+	view      string
+	line      string
+	recipe    int64
+	may       ui.Rights
+	banners   []byte               // as sent last
+	undecided map[int64]bool       // stations, as sent last
+	stays     func() (bool, error) // whether the reader is still signed in
 }
 
 // pageEvents streams what a page shows, as web/ui's EventsURL says.
@@ -127,7 +128,9 @@ func (l *live) wholeLine() error {
 	if err := l.send("stations", []byte(v.Places())); err != nil {
 		return err
 	}
+	l.undecided = map[int64]bool{}
 	for _, st := range v.Stations {
+		l.undecided[st.ID] = st.Undecided
 		if err := l.fragment(fmt.Sprintf("station-%d", st.ID), ui.StationFragment(st), nil); err != nil {
 			return err
 		}
@@ -149,7 +152,9 @@ func (l *live) tick() error {
 	case err == nil && l.view == "line" && changed:
 		err = l.wholeLine()
 	case err == nil && l.view == "line":
-		err = l.learning()
+		if err = l.sendUndecided(); err == nil {
+			err = l.learning()
+		}
 	case err == nil && l.view == "health":
 		err = l.health()
 	}
@@ -157,6 +162,26 @@ func (l *live) tick() error {
 		return err
 	}
 	return l.send("tick", []byte("1"))
+}
+
+// sendUndecided sends the stations whose newest part has waited too long for its
+// verdict since the last time, or has it now.
+func (l *live) sendUndecided() error {
+	now, err := l.views.Undecided(l.ctx, l.line)
+	if err != nil {
+		return err
+	}
+	for id, undecided := range now {
+		if undecided == l.undecided[id] {
+			continue
+		}
+		st, err := l.views.Station(l.ctx, id)
+		if err := l.fragment(fmt.Sprintf("station-%d", id), ui.StationFragment(st), err); err != nil {
+			return err
+		}
+	}
+	l.undecided = now
+	return nil
 }
 
 // sendBanners sends the banners where they changed.
@@ -201,6 +226,8 @@ func (l *live) onLine(e storage.Event) error {
 		return l.send(fmt.Sprintf("coming-%d", e.StationID), []byte(ui.FrameImageURL(e.ID, 960)))
 	case storage.InspectionMade:
 		return l.onInspection(*e.Inspection)
+	case storage.FrameTroubled:
+		return l.sendUndecided()
 	case storage.FrameCorrected:
 		return l.onCorrection(e)
 	case storage.JobChanged, storage.VersionChanged:

@@ -37,19 +37,20 @@ const (
 
 // StationView is one station of the Line page.
 type StationView struct {
-	ID      int64
-	Name    string
-	Line    string
-	Recipe  NamedRecipe
-	State   StationState
-	Since   time.Time // when State began, for StationLost
-	Last    *Part     // nil before the first
-	Waiting int       // frames accepted and not judged yet
-	Dropped int       // frames of the shift given up without a verdict, because newer ones went first
-	Counts  Counts    // of the shift
-	Classes []vision.Class
-	Strip   []Part // the last fifty, newest first, Last included
-	Now     time.Time
+	ID        int64
+	Name      string
+	Line      string
+	Recipe    NamedRecipe
+	State     StationState
+	Since     time.Time // when State began, for StationLost
+	Last      *Part     // nil before the first
+	Waiting   int       // frames accepted and not judged yet
+	Undecided bool      // Last is not the newest part: that one has no verdict, and should have by now
+	Dropped   int       // frames of the shift given up without a verdict, because newer ones went first
+	Counts    Counts    // of the shift
+	Classes   []vision.Class
+	Strip     []Part // the last fifty, newest first, Last included
+	Now       time.Time
 }
 
 // Counts are the verdicts of a shift. Where a person corrected, the correction

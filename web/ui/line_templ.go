@@ -1130,9 +1130,9 @@ func lastPart(part Part, s StationView) templ.Component {
 	})
 }
 
-// shownClass is no verdict for a lost station: an old OK is not a fresh one.
+// shownClass is no verdict for a lost station, or when a newer part has none: an old OK is not a fresh one.
 func shownClass(part Part, s StationView) string {
-	if s.State == StationLost {
+	if s.State == StationLost || s.Undecided {
 		return "stale"
 	}
 	return verdictClass(part.Verdict)

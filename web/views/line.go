@@ -115,8 +115,44 @@ func (s *Source) station(ctx context.Context, st storage.Station, r storage.Reci
 	if v.Dropped, err = s.DB.CountDropped(ctx, st.ID, s.Shift(ctx).From); err != nil {
 		return v, err
 	}
+	if v.Undecided, err = s.undecided(ctx, st.ID); err != nil {
+		return v, err
+	}
 	v.State, v.Since = s.state(st, last)
 	return v, nil
+}
+
+// verdictDue is how long the newest part may wait before the verdict of the one
+// before it no longer counts as the station's present one.
+const verdictDue = 2 * time.Second
+
+// undecided reports whether the newest part of a station has no verdict although
+// one is due: then that of the part before must not stand for it.
+func (s *Source) undecided(ctx context.Context, station int64) (bool, error) {
+	state, at, err := s.DB.NewestFrame(ctx, station)
+	switch state {
+	case "", storage.Judged:
+		return false, err
+	case storage.Pending:
+		waits := s.DB.Now().Sub(at)
+		return waits > verdictDue || waits < 0, err // below 0 the clock was set back
+	}
+	return true, err
+}
+
+// Undecided tells which stations of a line have no verdict for their newest part.
+func (s *Source) Undecided(ctx context.Context, line string) (map[int64]bool, error) {
+	stations, err := s.stations(ctx, line)
+	if err != nil {
+		return nil, err
+	}
+	all := map[int64]bool{}
+	for _, st := range stations {
+		if all[st.ID], err = s.undecided(ctx, st.ID); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 const (
