@@ -113,7 +113,7 @@ func newPoison(t *testing.T) *poison {
 	t.Cleanup(func() { _ = crew.Close() })
 	p.crew = crew
 	blobs := url.URL{Scheme: "file", Path: p.folder, RawQuery: "metadata=skip"}
-	command := workerCommand(AppSettings{Threads: 1}, crew.URL(), crew.Token(), blobs.String())
+	command := workerCommand(AppSettings{Threads: 1}, crew.URL(), crew.Access(), blobs.String())
 	crew.StartLocal(2, func(id string) *exec.Cmd {
 		cmd := command(id)
 		cmd.Stderr = nil // the decoders complain about every other picture
