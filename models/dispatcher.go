@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"loupe/storage"
@@ -26,9 +27,10 @@ type Dispatcher struct {
 	pooled   *PooledCache
 	log      *slog.Logger
 
-	wake  chan struct{}
-	turns map[int64]int64 // by station ID, when it had its last turn; of Run alone
-	turn  int64
+	looked atomic.Int64 // unix milliseconds of the last look at the queue
+	wake   chan struct{}
+	turns  map[int64]int64 // by station ID, when it had its last turn; of Run alone
+	turn   int64
 
 	mu        sync.Mutex
 	inFlight  map[int64]bool
@@ -71,6 +73,9 @@ func NewDispatcher(db *storage.DB, crew *pool.Pool, pictures *Pictures, pooled *
 	return d
 }
 
+// LastLook is when the dispatcher last looked at the queue; it does so each second.
+func (d *Dispatcher) LastLook() time.Time { return time.UnixMilli(d.looked.Load()) }
+
 // Nudge makes the dispatcher look for pending frames now, for instance because
 // a worker joined.
 func (d *Dispatcher) Nudge() { d.nudge() }
@@ -89,6 +94,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	tick := time.NewTicker(time.Second) // catches what no event announced, such as an import by another process
 	defer tick.Stop()
 	for {
+		d.looked.Store(time.Now().UnixMilli())
 		wait := d.dispatch(ctx, &running)
 		var again <-chan time.Time
 		if wait > 0 {

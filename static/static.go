@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-//go:embed css js icons vendor grafana-loupe.json
+//go:embed css js icons vendor grafana-loupe.json systemd
 var files embed.FS
 
 // Prefix is where the files are served.
@@ -51,6 +51,15 @@ func URL(name string) string { return Prefix + hash + "/" + name }
 
 // FS gives the files, with names such as "css/base.css".
 func FS() fs.FS { return files }
+
+// Units gives the unit files for systemd.
+func Units() fs.FS {
+	units, err := fs.Sub(files, "systemd")
+	if err != nil {
+		panic("the embedded files cannot be read: " + err.Error())
+	}
+	return units
+}
 
 // Handler serves the addresses that URL gives. An address with the hash of
 // another build is answered with today's file, but not kept by the browser.
