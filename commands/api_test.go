@@ -18,8 +18,7 @@ import (
 )
 
 func TestEachRoleMayDoItsPartAndNoMore(t *testing.T) {
-	s := startSite(t)
-	s.teach()
+	s := startTaught(t)
 	rank := map[storage.Role]int{"": 0, storage.Operator: 1, storage.QA: 2, storage.Admin: 3}
 	people := map[storage.Role]*caller{}
 	for role := range rank {
@@ -52,8 +51,7 @@ func TestEachRoleMayDoItsPartAndNoMore(t *testing.T) {
 }
 
 func TestAChangeNeedsTheTokenOfThePage(t *testing.T) {
-	s := startSite(t)
-	s.teach()
+	s := startTaught(t)
 	p := s.signInAs(storage.Admin)
 	for _, token := range []string{"", "wrong"} {
 		p.csrf = token
@@ -82,8 +80,7 @@ func TestGuessingPasswordsIsSlowedDown(t *testing.T) {
 }
 
 func TestBadFramesAreRefusedAndSayWhatToDo(t *testing.T) {
-	s := startSite(t)
-	s.teach()
+	s := startTaught(t)
 	good := encodePart(t, drawPart(rand.New(rand.NewPCG(1, 1)), "good"))
 	huge := encodePart(t, image.NewGray(image.Rect(0, 0, 9000, 9000)))
 	revoked, token, err := s.DB.AddStation(t.Context(), "test", storage.Station{Name: "old", RecipeID: s.recipe.ID})
@@ -125,8 +122,7 @@ func TestBadFramesAreRefusedAndSayWhatToDo(t *testing.T) {
 }
 
 func TestTwoPeopleCorrectOneFrame(t *testing.T) {
-	s := startSite(t)
-	s.teach()
+	s := startTaught(t)
 	frame := s.post(rand.New(rand.NewPCG(2, 2)), "stain", "T-1").FrameID
 	path := fmt.Sprintf("/api/v1/frames/%d/corrections", frame)
 	first, second := s.signInAs(storage.Operator), s.signInAs(storage.QA)
@@ -155,8 +151,7 @@ func TestAFullDiskRefusesAndLosesNothing(t *testing.T) {
 		t.Skipf("a small disk needs an administrator: %v", err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(folder, syscall.MNT_DETACH) })
-	s := startSiteIn(t, folder)
-	s.teach()
+	s := startTaughtIn(t, folder)
 	rng := rand.New(rand.NewPCG(3, 3))
 	var kept []int64
 	full := false

@@ -76,8 +76,7 @@ func postAll(ctx context.Context, t *testing.T, url, token string, serials []str
 
 func TestAServerKilledInMidPostLosesNothingItAcknowledged(t *testing.T) {
 	folder := t.TempDir()
-	s := startSiteIn(t, folder)
-	s.teach()
+	s := startTaughtIn(t, folder)
 	recipe, token := s.recipe.ID, s.token
 	s.stop()
 	picture := encodePart(t, drawPart(rand.New(rand.NewPCG(3, 3)), "good"))
@@ -117,10 +116,13 @@ func TestAServerKilledInMidPostLosesNothingItAcknowledged(t *testing.T) {
 }
 
 func TestWorkersKilledInMidFrameLoseNoFrame(t *testing.T) {
-	s := startSite(t)
-	s.teach()
+	s := startTaught(t)
+	s.post(rand.New(rand.NewPCG(9, 9)), "good", "first") // a worker is there and has the model
 	done := make(chan struct{})
 	kills := 0
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	frames := map[int64]bool{}
 	go func() {
 		defer close(done)
 		for range storage.MaxDeaths - 1 { // more could fall on one frame, which would be set aside
@@ -131,10 +133,8 @@ func TestWorkersKilledInMidFrameLoseNoFrame(t *testing.T) {
 				}
 			}
 		}
+		eventually(t, "frames are judged after the last kill", func() bool { mu.Lock(); defer mu.Unlock(); return len(frames) >= 6 })
 	}()
-	var all sync.WaitGroup
-	var mu sync.Mutex
-	frames := map[int64]bool{}
 	for worker := range 3 {
 		all.Go(func() {
 			rng := rand.New(rand.NewPCG(uint64(worker), 1))

@@ -31,8 +31,7 @@ func (s *site) get(path string) (int, string) {
 }
 
 func TestHealthSaysWhatIsSo(t *testing.T) {
-	s := startSite(t)
-	s.teachFrom(8)
+	s := startTaught(t)
 	rng := rand.New(rand.NewPCG(1, 8))
 	for _, kind := range []string{"good", "stain", "good"} {
 		s.post(rng, kind, kind)
@@ -121,8 +120,7 @@ func usesKnownMetrics(t *testing.T, metrics string) {
 // workers say.
 func TestServerWithAStuckFrameIsNotReady(t *testing.T) {
 	folder := t.TempDir()
-	s := startSiteIn(t, folder)
-	s.teachFrom(8)
+	s := startTaughtIn(t, folder)
 	token := s.token
 	s.stop()
 	db, err := storage.Open(t.Context(), storage.Settings{Folder: folder, Now: func() time.Time { return time.Now().Add(-2 * time.Minute) }})

@@ -31,8 +31,7 @@ func newMachines(t *testing.T) *machines {
 	t.Helper()
 	n := newPlantNet(t)
 	m := &machines{T: t, folder: t.TempDir()}
-	s := startSiteIn(t, m.folder)
-	s.teachFrom(12)
+	s := startTaughtIn(t, m.folder)
 	m.recipe, m.token = s.recipe.ID, s.token
 	s.stop()
 	t.Setenv("AWS_ACCESS_KEY_ID", "key")

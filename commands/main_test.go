@@ -21,6 +21,7 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	browsertest.Close()
+	forget()
 	os.Exit(code)
 }
 

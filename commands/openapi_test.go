@@ -104,8 +104,7 @@ func (c *caller) postPart(token string, picture []byte) (int, string) {
 }
 
 func TestEachOperationAnswersAsTheDocumentSays(t *testing.T) {
-	s := startSite(t)
-	s.teach()
+	s := startTaught(t)
 	p := s.signInAs(storage.Admin)
 	rules := newContract(t, s.URL)
 	p.http.Transport = rules

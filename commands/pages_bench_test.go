@@ -39,8 +39,7 @@ const watch = `(() => {
 // page shows it, with a station that posts four parts a second. Run it with
 // -benchtime 200x.
 func BenchmarkVerdictToPixels(b *testing.B) {
-	s := startSite(b)
-	s.teach()
+	s := startTaught(b)
 	page := s.signIn("/", 1920, 1080)
 	rng := rand.New(rand.NewPCG(7, 7))
 	first := s.post(rng, "good", "W-0")

@@ -65,8 +65,7 @@ func postOnce(t testing.TB, url, token, serial string, picture []byte, wait time
 
 func TestAStationFarBehindIsToldToWaitAndLosesNothing(t *testing.T) {
 	folder := t.TempDir()
-	s := startSiteIn(t, folder)
-	s.teachFrom(8)
+	s := startTaughtIn(t, folder)
 	s.setQueue(storage.QueueRule{Limit: 3})
 	token := s.token
 	s.stop()
@@ -102,8 +101,7 @@ func TestAStationFarBehindIsToldToWaitAndLosesNothing(t *testing.T) {
 // must not hear that the part is good.
 func TestAStationHearsThatItsFrameWasDropped(t *testing.T) {
 	folder := t.TempDir()
-	s := startSiteIn(t, folder)
-	s.teachFrom(8)
+	s := startTaughtIn(t, folder)
 	s.setQueue(storage.QueueRule{Limit: 2, NewestFirst: true})
 	token := s.token
 	s.stop()

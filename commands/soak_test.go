@@ -58,8 +58,7 @@ func TestSoak(t *testing.T) {
 		t.Skip("takes as long as LOUPE_SOAK says, such as 60m")
 	}
 	s := &soak{T: t, folder: t.TempDir()}
-	site := startSiteIn(t, s.folder)
-	site.teachFrom(12)
+	site := startTaughtIn(t, s.folder)
 	s.token = site.token
 	site.stop()
 	var p *program

@@ -22,8 +22,7 @@ func shows(b *browsertest.Tab, frame int64, verdict string) {
 }
 
 func TestOneKeyTeachesADefectThatTheModelHasNeverSeen(t *testing.T) {
-	s := startSite(t)
-	s.teach()
+	s := startTaught(t)
 	first := s.champion(0)
 	rng := rand.New(rand.NewPCG(5, 5))
 	b := s.signIn("/", 1280, 800)
@@ -110,8 +109,7 @@ func TestTheFirstRunOffersADemonstrationThatOneClickRemoves(t *testing.T) {
 }
 
 func TestLabellingManyAtOnceAndBack(t *testing.T) {
-	s := startSite(t)
-	s.teach()
+	s := startTaught(t)
 	b := s.signIn("/label", 1280, 800)
 	b.Until("cells are there", `document.querySelectorAll('.cell[data-frame]').length >= 24 || document.querySelectorAll('.cell').length >= 24`)
 	before, err := s.DB.ClassCounts(t.Context(), s.recipe.ID)
@@ -141,8 +139,7 @@ func TestLabellingManyAtOnceAndBack(t *testing.T) {
 }
 
 func TestTheLanguageIsTheBrowsersAndCanBeChanged(t *testing.T) {
-	s := startSite(t)
-	s.teach()
+	s := startTaught(t)
 	b := s.signIn("/", 1280, 800)
 	if lang := browsertest.Eval[string](b, `document.documentElement.lang`); lang != "en" {
 		t.Errorf("the browser speaks English, the page %s", lang)
@@ -155,8 +152,7 @@ func TestTheLanguageIsTheBrowsersAndCanBeChanged(t *testing.T) {
 }
 
 func TestALostStationIsUnmistakable(t *testing.T) {
-	s := startSite(t)
-	s.teach()
+	s := startTaught(t)
 	b := s.signIn("/", 1280, 800)
 	last := s.post(rand.New(rand.NewPCG(8, 8)), "good", "L-1")
 	shows(b, last.FrameID, "ok")

@@ -16,8 +16,7 @@ import (
 // TestEachLinkOfEachPageLeadsSomewhere walks as a person of each role, in each
 // language, over all that the pages link to.
 func TestEachLinkOfEachPageLeadsSomewhere(t *testing.T) {
-	s := startSite(t)
-	s.teach()
+	s := startTaught(t)
 	rng := rand.New(rand.NewPCG(4, 4))
 	for n := range 6 {
 		s.post(rng, []string{"good", "stain", "cut"}[n%3], fmt.Sprint("S-", n))
