@@ -51,7 +51,9 @@ func (db *DB) Backup(ctx context.Context, folder string, progress func(done floa
 	return syncFolder(folder)
 }
 
-// copyDatabase uses SQLite's online backup, page by page.
+// copyDatabase uses SQLite's online backup, page by page. A transaction holds
+// one state of the database all the while: without it, each write of the server
+// would make the copy begin anew.
 func (db *DB) copyDatabase(ctx context.Context, path string) error {
 	to, err := sql.Open("sqlite3", "file:"+path+"?_journal_mode=DELETE&_synchronous=FULL")
 	if err != nil {
@@ -63,6 +65,10 @@ func (db *DB) copyDatabase(ctx context.Context, path string) error {
 		return err
 	}
 	defer from.Close()
+	if _, err := from.ExecContext(ctx, `BEGIN; SELECT count(*) FROM settings`); err != nil {
+		return err
+	}
+	defer from.ExecContext(context.WithoutCancel(ctx), `ROLLBACK`)
 	into, err := to.Conn(ctx)
 	if err != nil {
 		return err
