@@ -77,14 +77,16 @@ func ContentKey(kind string, data []byte) string {
 // written again.
 func (b *Blobs) PutContent(ctx context.Context, kind string, data []byte) (string, error) {
 	key := ContentKey(kind, data)
+	return key, b.PutOnce(ctx, key, data)
+}
+
+// PutOnce stores content under its ContentKey, unless it is there already.
+func (b *Blobs) PutOnce(ctx context.Context, key string, data []byte) error {
 	there, err := b.Exists(ctx, key)
-	if err != nil {
-		return "", err
+	if err != nil || there {
+		return err
 	}
-	if there {
-		return key, nil
-	}
-	return key, b.Put(ctx, key, data)
+	return b.Put(ctx, key, data)
 }
 
 // Put stores data under the key. On return it survives a power cut: a local

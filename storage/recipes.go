@@ -155,9 +155,6 @@ func (r Recipe) check() error {
 // AddRecipe stores a new recipe with its classes.
 func (db *DB) AddRecipe(ctx context.Context, by string, r Recipe) (Recipe, error) {
 	r.Name = strings.TrimSpace(r.Name)
-	if r.Queue == (QueueRule{}) {
-		r.Queue = DefaultQueue
-	}
 	if err := r.check(); err != nil {
 		return r, err
 	}

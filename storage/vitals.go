@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -40,8 +39,9 @@ const growthFrames = 10_000
 const leastGrowth = 10 * time.Minute
 
 // Growth is how many bytes of pictures and rows a second the newest frames took
-// until now; 0 while there is too little history to say.
-func (db *DB) Growth(ctx context.Context) (bytesPerSecond float64, err error) {
+// until now, in a database of so many bytes; 0 while there is too little history
+// to say.
+func (db *DB) Growth(ctx context.Context, database int64) (bytesPerSecond float64, err error) {
 	var frames int64
 	var pictures, since, last sql.NullInt64
 	err = db.read.QueryRowContext(ctx, `SELECT count(*), sum(bytes), min(received_at), max(id) FROM (SELECT id, bytes, received_at FROM frames ORDER BY id DESC LIMIT ?)`, growthFrames).
@@ -53,11 +53,7 @@ func (db *DB) Growth(ctx context.Context) (bytesPerSecond float64, err error) {
 	if span < leastGrowth {
 		return 0, nil
 	}
-	d, err := db.Disk()
-	if err != nil {
-		return 0, err
-	}
-	row := float64(d.Database) / float64(last.Int64) // what a frame takes in the database, its share of everything else included
+	row := float64(database) / float64(last.Int64) // what a frame takes in the database, its share of everything else included
 	return (float64(pictures.Int64) + row*float64(frames)) / span.Seconds(), nil
 }
 
@@ -94,5 +90,6 @@ func (db *DB) LastBackup(ctx context.Context) (r BackupRecord, err error) {
 	if err != nil || text == "" {
 		return r, err
 	}
-	return r, errors.Join(err, json.Unmarshal([]byte(text), &r))
+	err = json.Unmarshal([]byte(text), &r)
+	return r, err
 }

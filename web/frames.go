@@ -72,7 +72,7 @@ func (w *Server) acceptFrame(c echo.Context, st storage.Station) (storage.Frame,
 	if err := w.DB.CheckRoom(ctx, f); err != nil {
 		return f, false, err
 	}
-	if _, err = w.DB.Blobs.PutContent(ctx, "frames", data); err != nil {
+	if err := w.DB.Blobs.PutOnce(ctx, f.BlobKey, data); err != nil {
 		return f, false, err
 	}
 	f.Format, f.Bytes, f.Width, f.Height, f.Orientation = picture.Format, int64(len(data)), picture.Width, picture.Height, picture.Orientation

@@ -28,7 +28,6 @@ func (w *Server) readyz(c echo.Context) error {
 	r, err := w.vitals.Read(ctx)
 	if err != nil {
 		w.Log.Error("not ready", "error", err)
-		r.Trouble = vitals.NoDatabase
 	}
 	if r.Trouble == vitals.NoTrouble {
 		return c.String(http.StatusOK, "ready\n")

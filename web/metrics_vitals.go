@@ -48,7 +48,6 @@ func (c vitalsCollector) Collect(to chan<- prometheus.Metric) {
 	r, err := c.w.vitals.Read(ctx)
 	if err != nil {
 		c.w.Log.Warn("cannot take a reading", "error", err)
-		r.Trouble = vitals.NoDatabase
 	}
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
@@ -62,14 +61,10 @@ func (c vitalsCollector) Collect(to chan<- prometheus.Metric) {
 	if err != nil {
 		return // the rest is not known
 	}
-	able := 0
 	for _, one := range r.Workers {
-		if one.Refused == "" {
-			able++
-		}
 		gauge(m.worker, one.PerSecond, one.Name, one.Host)
 	}
-	gauge(m.workers, float64(able))
+	gauge(m.workers, float64(r.Able()))
 	gauge(m.pending, float64(r.Pending))
 	gauge(m.quarantined, float64(r.Quarantined))
 	gauge(m.oldest, r.Oldest.Seconds())

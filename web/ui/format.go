@@ -92,6 +92,8 @@ func ago(ctx context.Context, t, now time.Time) string {
 
 func bytesSize(n int64) string {
 	switch {
+	case n >= 1<<30:
+		return fixed(float64(n)/(1<<30), 1) + " GB"
 	case n >= 1<<20:
 		return fixed(float64(n)/(1<<20), 1) + " MB"
 	case n >= 1<<10:

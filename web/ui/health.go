@@ -86,15 +86,6 @@ func mostOf(all ...[]float64) (top float64) {
 	return top
 }
 
-func gigabytes(n int64) string { return fixed(float64(n)/(1<<30), 1) + " GB" }
-
-func size(n int64) string {
-	if n >= 1<<30 {
-		return gigabytes(n)
-	}
-	return bytesSize(n)
-}
-
 func daysLeft(ctx context.Context, v HealthView) string {
 	switch {
 	case v.DaysLeft < 0:

@@ -125,10 +125,16 @@ const (
 	Stuck      Trouble = "stuck"     // a live frame waits for more than a minute
 )
 
-// Read takes a reading.
-func (r *Recorder) Read(ctx context.Context) (Reading, error) {
+// Read takes a reading. With an error it says NoDatabase, and only what the
+// server itself knows is filled in.
+func (r *Recorder) Read(ctx context.Context) (v Reading, err error) {
+	defer func() {
+		if err != nil {
+			v.Trouble = NoDatabase
+		}
+	}()
 	now := r.db.Now()
-	v := Reading{At: now, DaysLeft: -1}
+	v = Reading{At: now, DaysLeft: -1}
 	r.counts(&v, now)
 	w, err := r.db.Waiting(ctx)
 	if err != nil {
@@ -145,7 +151,7 @@ func (r *Recorder) Read(ctx context.Context) (Reading, error) {
 	if v.Disk, err = r.db.Disk(); err != nil {
 		return v, err
 	}
-	growth, err := r.growth(ctx, now)
+	growth, err := r.growth(ctx, v.Disk.Database, now)
 	if err != nil {
 		return v, err
 	}
@@ -160,14 +166,14 @@ func (r *Recorder) Read(ctx context.Context) (Reading, error) {
 }
 
 // growth measures anew after a minute only: it looks at thousands of frames.
-func (r *Recorder) growth(ctx context.Context, now time.Time) (float64, error) {
+func (r *Recorder) growth(ctx context.Context, database int64, now time.Time) (float64, error) {
 	r.mu.Lock()
 	grows, fresh := r.grows, !r.grewAt.IsZero() && now.Sub(r.grewAt).Abs() < time.Minute
 	r.mu.Unlock()
 	if fresh {
 		return grows, nil
 	}
-	grows, err := r.db.Growth(ctx)
+	grows, err := r.db.Growth(ctx, database)
 	if err != nil {
 		return 0, err
 	}
@@ -177,14 +183,23 @@ func (r *Recorder) growth(ctx context.Context, now time.Time) (float64, error) {
 	return grows, nil
 }
 
+// Able counts the workers that take frames.
+func (v Reading) Able() (n int) {
+	for _, w := range v.Workers {
+		if w.Refused == "" {
+			n++
+		}
+	}
+	return n
+}
+
 func (v Reading) trouble(database error) Trouble {
-	able := slices.ContainsFunc(v.Workers, func(w Worker) bool { return w.Refused == "" })
 	switch {
 	case storage.CodeOf(database) == storage.Full || v.Disk.Free < leastFree:
 		return DiskFull
 	case database != nil:
 		return NoDatabase
-	case !able:
+	case v.Able() == 0:
 		return NoWorker
 	case v.Oldest > longestWait:
 		return Stuck
