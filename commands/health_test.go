@@ -16,20 +16,6 @@ import (
 	"loupe/storage"
 )
 
-func (s *site) get(path string) (int, string) {
-	s.t.Helper()
-	resp, err := http.Get(s.URL + path)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return resp.StatusCode, string(text)
-}
-
 func TestHealthSaysWhatIsSo(t *testing.T) {
 	s := startTaught(t)
 	rng := rand.New(rand.NewPCG(1, 8))
@@ -39,7 +25,7 @@ func TestHealthSaysWhatIsSo(t *testing.T) {
 	if resp, _ := postOnce(t, s.URL, s.token, "no picture", []byte("no picture"), 0); resp.StatusCode != http.StatusUnsupportedMediaType {
 		t.Errorf("no picture: %d", resp.StatusCode)
 	}
-	if status, text := s.get("/readyz"); status != http.StatusOK {
+	if status, text := s.signInless("/readyz"); status != http.StatusOK {
 		t.Errorf("not ready: %d %s", status, text)
 	}
 	qa := s.signInAs(storage.QA)
@@ -60,7 +46,7 @@ func TestHealthSaysWhatIsSo(t *testing.T) {
 	if _, page := qa.call("GET", "/health", "", "text/html"); !strings.Contains(page, "/mnt/nas") {
 		t.Error("the page does not know of the backup")
 	}
-	_, metrics := s.get("/metrics")
+	_, metrics := s.signInless("/metrics")
 	for name, want := range map[string]float64{"loupe_workers": 2, "loupe_frames_pending": 0, "loupe_frames_quarantined": 0, "loupe_disk_days_left": -1} {
 		if got := metricOf(strings.NewReader(metrics), name); got != want {
 			t.Errorf("%s is %g, want %g", name, got, want)
@@ -76,7 +62,7 @@ func TestHealthSaysWhatIsSo(t *testing.T) {
 		defer func() { _ = syscall.Kill(w.PID, syscall.SIGCONT) }()
 	}
 	eventually(t, "it is not ready without workers", func() bool {
-		status, text := s.get("/readyz")
+		status, text := s.signInless("/readyz")
 		return status == http.StatusServiceUnavailable && strings.Contains(text, `"code":"no_worker"`)
 	})
 	if _, page := qa.call("GET", "/health", "", "text/html"); !strings.Contains(page, "No vision worker is there.") {

@@ -74,11 +74,7 @@ type host struct {
 func (h *host) start() {
 	h.net.t.Helper()
 	p := h.run()
-	p.Path, p.Args = "/usr/sbin/ip", append([]string{"ip", "netns", "exec", h.space}, p.Args...)
-	if found, err := exec.LookPath("ip"); err == nil {
-		p.Path = found
-	}
-	if err := p.Start(); err != nil {
+	if err := p.startIn(h.space); err != nil {
 		h.net.t.Fatal(err)
 	}
 	ended := make(chan struct{})
@@ -171,18 +167,4 @@ func metricOf(text io.Reader, name string) float64 {
 		}
 	}
 	return -1
-}
-
-// childrenOf lists the processes that a process started, by any of its threads.
-func childrenOf(pid int) (children []int) {
-	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	for _, list := range lists {
-		text, _ := os.ReadFile(list) // a thread may have ended
-		for field := range strings.FieldsSeq(string(text)) {
-			if n, err := strconv.Atoi(field); err == nil {
-				children = append(children, n)
-			}
-		}
-	}
-	return children
 }

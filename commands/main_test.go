@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -46,6 +48,35 @@ func newProgram(t *testing.T, args ...string) *program {
 	p.Env = append(p.Env, "LOUPE_TEST_PROGRAM=1")
 	p.Stdout, p.Stderr = &p.out, &p.err
 	return p
+}
+
+// startIn starts the program in a network namespace. The command that enters it
+// becomes the program by exec: the process number stays.
+func (p *program) startIn(space string) error {
+	ip, err := exec.LookPath("ip")
+	if err != nil {
+		return err
+	}
+	p.Args = append([]string{"ip", "netns", "exec", space, p.Path}, p.Args[1:]...)
+	p.Path = ip
+	return p.Start()
+}
+
+// childrenOf lists the processes that a process started and that still run.
+func childrenOf(pid int) (children []int) {
+	all, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range all {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // it ended meanwhile
+		}
+		_, rest, _ := strings.Cut(string(text), ") ")
+		if fields := strings.Fields(rest); len(fields) > 1 && fields[1] == strconv.Itoa(pid) && fields[0] != "Z" {
+			child, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			children = append(children, child)
+		}
+	}
+	return children
 }
 
 // code runs the program to its end.

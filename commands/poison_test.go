@@ -103,7 +103,7 @@ func newPoison(t *testing.T) *poison {
 	p.classes = []vision.Class{{Name: "good", Pass: true}, {Name: "stain"}}
 	file := fixedModel(t, 224, true)
 	p.put("model", file)
-	p.model = vision.ModelRef{Key: "model", SHA256: digest(file), Size: 224, Classes: []string{"good", "stain"}}
+	p.model = vision.ModelRef{Key: "model", SHA256: storage.Digest(file), Size: 224, Classes: []string{"good", "stain"}}
 	p.put("sound", p.corpus["jpeg"])
 	log := slog.New(slog.DiscardHandler)
 	crew, err := pool.Open(pool.Settings{FrameLimit: poisonLimit, Log: log})
@@ -158,7 +158,7 @@ func (p *poison) send(one poisoned) {
 		return
 	}
 	p.add(func(s *outcomes) { s.passed++ })
-	key := digest(one.data)
+	key := storage.Digest(one.data)
 	p.put(key, one.data)
 	defer os.Remove(filepath.Join(p.folder, key))
 	for deaths := 0; deaths < storage.MaxDeaths; {
@@ -205,7 +205,7 @@ func (p *poison) judge(key string, orientation int, alone bool) error {
 func (p *poison) keep(one poisoned, did string) {
 	p.Logf("%s, %d bytes: %s", one.name, len(one.data), did)
 	if folder := os.Getenv("LOUPE_POISON_KEEP"); folder != "" {
-		if err := os.WriteFile(filepath.Join(folder, digest(one.data)[:16]), one.data, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, storage.Digest(one.data)[:16]), one.data, 0o600); err != nil {
 			p.Error(err)
 		}
 	}

@@ -53,13 +53,7 @@ func (h *remoteHost) start(here string) {
 	p := h.plant
 	w := newProgram(p.T, "worker", "--nats", fmt.Sprintf("nats://%s:%d", here, p.natsPort), "--blobs", p.blobs(), "--threads", "1", "--name", "far host")
 	w.Env = append(w.Env, "LOUPE_NATS_TOKEN="+tortureToken)
-	ip, err := exec.LookPath("ip")
-	if err != nil {
-		p.Fatal(err)
-	}
-	w.Args = append([]string{"ip", "netns", "exec", h.space, w.Path}, w.Args[1:]...)
-	w.Path = ip // it becomes the worker by exec: the process number stays
-	if err := w.Start(); err != nil {
+	if err := w.startIn(h.space); err != nil {
 		p.Fatal(err)
 	}
 	h.worker = w

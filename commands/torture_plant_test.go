@@ -1,16 +1,12 @@
 package commands
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -105,7 +101,7 @@ func addVersion(t *testing.T, db *storage.DB, r storage.Recipe, good bool) int64
 		t.Fatal(err)
 	}
 	v, err := db.AddVersion(t.Context(), storage.Version{
-		RecipeID: r.ID, Size: r.Size, Classes: names, HeadKey: key, ModelKey: key, ModelSHA: digest(file),
+		RecipeID: r.ID, Size: r.Size, Classes: names, HeadKey: key, ModelKey: key, ModelSHA: storage.Digest(file),
 		Statement: []byte("{}"), Report: []byte("{}"), CreatedBy: "test",
 	}, nil)
 	if err != nil {
@@ -133,11 +129,6 @@ func fixedModel(t *testing.T, size int, good bool) []byte {
 		t.Fatal(err)
 	}
 	return file
-}
-
-func digest(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
 }
 
 // freeAddress is one that the server can have again after each kill.
@@ -208,23 +199,4 @@ func (p *tortured) mountFolder() {
 const roomy = "size=8g"
 
 // workers are the process numbers of the server's own workers.
-func (p *tortured) workers() []int {
-	all, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		p.Fatal(err)
-	}
-	parent := strconv.Itoa(p.server.Process.Pid)
-	var pids []int
-	for _, path := range all {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			continue // it ended meanwhile
-		}
-		_, rest, _ := strings.Cut(string(text), ") ")
-		if fields := strings.Fields(rest); len(fields) > 1 && fields[1] == parent && fields[0] != "Z" {
-			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
+func (p *tortured) workers() []int { return childrenOf(p.server.Process.Pid) }
