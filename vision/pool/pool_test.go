@@ -211,7 +211,7 @@ func TestSilentWorkerLeavesTheRosterAndMayComeBack(t *testing.T) {
 	if _, err := c.Judge(t.Context(), c.request("part.jpg", good)); err != pool.ErrWorkerDied {
 		t.Errorf("its call: %v", err)
 	}
-	if took := time.Since(began); took < 2*time.Second || took > 6*time.Second {
+	if took := time.Since(began); took < 2*time.Second || took > 30*time.Second {
 		t.Errorf("lost after %v", took)
 	}
 	if err := <-reason; !strings.Contains(err.Error(), "silent") || len(c.Workers()) != 0 {

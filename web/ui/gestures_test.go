@@ -52,9 +52,10 @@ func finger(b *browsertest.Tab, kind input.TouchType, at ...spot) {
 	b.Run(input.DispatchTouchEvent(kind, points))
 }
 
+// tap is a short touch. The browser itself times it: on a busy machine two
+// messages, one to touch and one to lift, would be a long press.
 func tap(b *browsertest.Tab, at spot) {
-	finger(b, input.TouchStart, at)
-	finger(b, input.TouchEnd)
+	b.Run(input.SynthesizeTapGesture(at.X, at.Y).WithDuration(20).WithGestureSourceType(input.GestureTouch))
 }
 
 // openSite shows a page of a fresh site in the size of a panel computer.
