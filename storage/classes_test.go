@@ -114,7 +114,7 @@ func TestAnArchivedClassComesBackWithItsFrames(t *testing.T) {
 	if len(now.Classes) != 2 || len(now.Archived) != 1 || now.Archived[0].Color != "#8e44ad" {
 		t.Errorf("the archived class cannot be shown: %+v", now.Archived)
 	}
-	if g, err := f.Gallery(ctx, storage.GalleryFilter{RecipeID: r.ID, Class: "dent"}, 0, 10); err != nil || len(g) != 1 || g[0].Label != "dent" {
+	if g, err := f.Gallery(ctx, storage.GalleryFilter{RecipeID: r.ID, Class: "dent"}, 10); err != nil || len(g) != 1 || g[0].Label != "dent" {
 		t.Errorf("its frames cannot be found: %+v, %v", g, err)
 	}
 	f.refused(f.ArchiveClass(ctx, "ada", r.ID, "dent", true, ""), storage.NotFound)

@@ -151,8 +151,8 @@ func (db *DB) correct(ctx context.Context, tx *sql.Tx, c Correction) (Correction
 		}
 	}
 	c.FollowsID, c.At, c.StationID = f.LabelID, db.now(), f.StationID
-	res, err := tx.Exec(`INSERT INTO corrections (frame_id, class, note, person, source, follows_id, at) VALUES (?,?,?,?,?,?,?)`,
-		c.FrameID, sql.NullString{String: c.Class, Valid: c.Class != ""}, c.Note, c.Person, c.Source, nullID(c.FollowsID), millis(c.At))
+	res, err := tx.Exec(`INSERT INTO corrections (frame_id, recipe_id, class, note, person, source, follows_id, at) VALUES (?,?,?,?,?,?,?,?)`,
+		c.FrameID, f.RecipeID, sql.NullString{String: c.Class, Valid: c.Class != ""}, c.Note, c.Person, c.Source, nullID(c.FollowsID), millis(c.At))
 	if err != nil {
 		return c, fmt.Errorf("store the correction: %w", err)
 	}
@@ -212,18 +212,19 @@ func (db *DB) Corrections(ctx context.Context, frameID int64) ([]Correction, err
 	return list(ctx, db.read, scanCorrection, `SELECT `+correctionColumns+` FROM corrections WHERE frame_id = ? ORDER BY id`, frameID)
 }
 
+const correctionsSinceQuery = `SELECT count(*), max(id), max(at) FROM corrections WHERE recipe_id = ? AND id > ? AND source <> 'import'`
+
 // CorrectionsSince counts a recipe's corrections with IDs above after, and gives
 // the newest of them and its time. Imports do not count.
 func (db *DB) CorrectionsSince(ctx context.Context, recipeID, after int64) (n int, newest int64, at time.Time, err error) {
 	var id, ms sql.NullInt64
-	err = db.read.QueryRowContext(ctx, `SELECT count(*), max(c.id), max(c.at) FROM corrections c JOIN frames f ON f.id = c.frame_id
-		WHERE c.id > ? AND f.recipe_id = ? AND c.source <> 'import'`, after, recipeID).Scan(&n, &id, &ms)
+	err = db.read.QueryRowContext(ctx, correctionsSinceQuery, recipeID, after).Scan(&n, &id, &ms)
 	return n, id.Int64, fromNullMillis(ms), explain(err)
 }
 
 // LastCorrection is the newest correction's ID of a recipe, imports included; 0 for none.
 func (db *DB) LastCorrection(ctx context.Context, recipeID int64) (int64, error) {
 	var id sql.NullInt64
-	err := db.read.QueryRowContext(ctx, `SELECT max(label_id) FROM frames WHERE recipe_id = ? AND label_id IS NOT NULL`, recipeID).Scan(&id)
+	err := db.read.QueryRowContext(ctx, `SELECT max(id) FROM corrections WHERE recipe_id = ?`, recipeID).Scan(&id)
 	return id.Int64, explain(err)
 }

@@ -19,17 +19,24 @@ type VerdictCount struct {
 	N         int
 }
 
+// halfHour is the step of the verdict_counts table, in milliseconds.
+const halfHour = 30 * 60 * 1000
+
+// verdictCountsQuery adds whole half hours from their table to the inspections
+// of the one in which the time lies.
+const verdictCountsQuery = `SELECT station_id, recipe_id, verdict, class, label, n FROM verdict_counts WHERE half_hour >= ?1 AND n > 0
+	UNION ALL SELECT ifnull(station_id, 0), recipe_id, verdict, class, ifnull(label, ''), count(*) FROM inspections
+	WHERE judged_at >= ?2 AND judged_at < ?3 GROUP BY 1, 2, 3, 4, 5`
+
 // VerdictCounts counts the inspections judged at or after from, by station,
-// verdict, class and label.
+// verdict, class and label; the same kind may be listed more than once.
 func (db *DB) VerdictCounts(ctx context.Context, from time.Time) ([]VerdictCount, error) {
+	whole := (millis(from) + halfHour - 1) / halfHour
 	return list(ctx, db.read, func(s scanner) (VerdictCount, error) {
 		var c VerdictCount
-		var station sql.NullInt64
-		var label sql.NullString
-		err := s.Scan(&station, &c.RecipeID, &c.Verdict, &c.Class, &label, &c.N)
-		c.StationID, c.Label = station.Int64, label.String
+		err := s.Scan(&c.StationID, &c.RecipeID, &c.Verdict, &c.Class, &c.Label, &c.N)
 		return c, err
-	}, `SELECT station_id, recipe_id, verdict, class, label, count(*) FROM inspections WHERE judged_at >= ? GROUP BY station_id, recipe_id, verdict, class, label`, millis(from))
+	}, verdictCountsQuery, whole, millis(from), whole*halfHour)
 }
 
 // Totals are the sizes of what is stored.
@@ -57,7 +64,7 @@ func (db *DB) Waiting(ctx context.Context) (t Totals, err error) {
 // JudgedBy counts the inspections that a version has made.
 func (db *DB) JudgedBy(ctx context.Context, versionID int64) (int, error) {
 	var n int
-	err := db.read.QueryRowContext(ctx, `SELECT count(*) FROM inspections WHERE version_id = ?`, versionID).Scan(&n)
+	err := db.read.QueryRowContext(ctx, `SELECT coalesce(sum(n), 0) FROM version_counts WHERE version_id = ?`, versionID).Scan(&n)
 	return n, explain(err)
 }
 
@@ -71,17 +78,4 @@ func (db *DB) NewestFrame(ctx context.Context, stationID int64) (FrameState, tim
 		return "", time.Time{}, nil
 	}
 	return state, fromMillis(at), explain(err)
-}
-
-// Tray lists the Unsure inspections of some stations that nobody has labelled,
-// oldest first, at most limit, and counts all of them.
-func (db *DB) Tray(ctx context.Context, stations []int64, limit int) ([]Inspection, int, error) {
-	const waiting = ` WHERE i.verdict = 'Unsure' AND i.label IS NULL AND i.station_id IN (SELECT value FROM json_each(?))`
-	ids := marshal(append([]int64{}, stations...))
-	var n int
-	if err := db.read.QueryRowContext(ctx, `SELECT count(*) FROM inspections i`+waiting, ids).Scan(&n); err != nil {
-		return nil, 0, explain(err)
-	}
-	all, err := list(ctx, db.read, scanInspection, `SELECT `+inspectionColumns+inspectionTables+waiting+` ORDER BY i.id LIMIT ?`, ids, limit)
-	return all, n, err
 }

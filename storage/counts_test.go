@@ -1,8 +1,10 @@
 package storage_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"loupe/storage"
 	"loupe/vision"
@@ -10,24 +12,40 @@ import (
 
 func TestTheShiftIsCountedFromItsFirstInspection(t *testing.T) {
 	s := newShift(t, 45)
-	for _, from := range []int{0, 20, 44} {
-		want := map[storage.VerdictCount]int{}
-		for _, i := range s.all[from:] {
-			want[storage.VerdictCount{StationID: i.StationID, RecipeID: i.RecipeID, Verdict: i.Verdict, Class: i.Class, Label: i.Label}]++
+	check := func() {
+		t.Helper()
+		for _, from := range []int{0, 1, 20, 44} {
+			s.checkCounts(s.all[from].JudgedAt, s.all[from:])
 		}
-		counts, err := s.VerdictCounts(t.Context(), s.all[from].JudgedAt)
-		s.must(err)
-		for _, c := range counts {
-			n := c.N
-			c.N = 0
-			if want[c] != n {
-				t.Errorf("from %d: %+v is counted %d times, want %d", from, c, n, want[c])
-			}
-			delete(want, c)
+		s.checkCounts(s.all[0].JudgedAt.Add(-100*24*time.Hour), s.all)
+	}
+	check()
+	for n, class := range []string{"good", "dent", ""} { // the table follows labels given and taken back
+		for k := range 5 {
+			i := &s.all[3+n*5+k]
+			i.Label = class
+			s.label(i.FrameID, class, "eve")
 		}
-		if len(want) != 0 {
-			t.Errorf("from %d: not counted: %v", from, want)
-		}
+	}
+	check()
+}
+
+// checkCounts compares what is counted from a time with the inspections since.
+func (s *shift) checkCounts(from time.Time, since []storage.Inspection) {
+	s.t.Helper()
+	want, got := map[storage.VerdictCount]int{}, map[storage.VerdictCount]int{}
+	for _, i := range since {
+		want[storage.VerdictCount{StationID: i.StationID, RecipeID: i.RecipeID, Verdict: i.Verdict, Class: i.Class, Label: i.Label}]++
+	}
+	counts, err := s.VerdictCounts(s.t.Context(), from)
+	s.must(err)
+	for _, c := range counts {
+		n := c.N
+		c.N = 0
+		got[c] += n
+	}
+	if !maps.Equal(got, want) {
+		s.t.Errorf("since %v: %v, want %v", from, got, want)
 	}
 }
 

@@ -96,7 +96,7 @@ func (db *DB) SaveInspection(ctx context.Context, i Inspection) (Inspection, err
 			return err
 		}
 		i.Frame.State = Judged
-		_, err = tx.Exec(`UPDATE frames SET state = 'judged', attention = max(attention * (attention = 3), ?) WHERE id = ?`, attention, f.ID)
+		_, err = tx.Exec(`UPDATE frames SET state = 'judged', verdict = ?, class = ?, attention = max(attention * (attention = 3), ?) WHERE id = ?`, i.Verdict, i.Class, attention, f.ID)
 		return err
 	})
 	if err == nil {
@@ -129,69 +129,6 @@ func (db *DB) Inspection(ctx context.Context, id int64) (Inspection, error) {
 // InspectionOfFrame finds the inspection of a frame.
 func (db *DB) InspectionOfFrame(ctx context.Context, frameID int64) (Inspection, error) {
 	return one(ctx, db.read, "inspection", scanInspection, `SELECT `+inspectionColumns+inspectionTables+` WHERE i.frame_id = ?`, frameID)
-}
-
-// InspectionFilter narrows a list of inspections; zero fields do not.
-type InspectionFilter struct {
-	StationID, RecipeID, VersionID int64
-	Verdict                        vision.Verdict
-	Class, Label, Lot, Serial      string
-	From, To                       time.Time // judged at or after From and before To
-	Unlabelled                     bool
-}
-
-func (f InspectionFilter) where() where {
-	var w where
-	for _, id := range []struct {
-		column string
-		id     int64
-	}{{"i.station_id", f.StationID}, {"i.recipe_id", f.RecipeID}, {"i.version_id", f.VersionID}} {
-		if id.id != 0 {
-			w.add(id.column+" = ?", id.id)
-		}
-	}
-	for _, t := range []struct{ column, text string }{{"i.verdict", string(f.Verdict)}, {"i.class", f.Class}, {"i.label", f.Label}, {"f.lot", f.Lot}, {"f.serial", f.Serial}} {
-		if t.text != "" {
-			w.add(t.column+" = ?", t.text)
-		}
-	}
-	if !f.From.IsZero() {
-		w.add("i.judged_at >= ?", millis(f.From))
-	}
-	if !f.To.IsZero() {
-		w.add("i.judged_at < ?", millis(f.To))
-	}
-	if f.Unlabelled {
-		w.add("i.label IS NULL")
-	}
-	return w
-}
-
-// Inspections lists a page, newest first: at most limit with an ID below before
-// (0 for the newest).
-func (db *DB) Inspections(ctx context.Context, f InspectionFilter, before int64, limit int) ([]Inspection, error) {
-	w := f.where()
-	if before > 0 {
-		w.add("i.id < ?", before)
-	}
-	return list(ctx, db.read, scanInspection, `SELECT `+inspectionColumns+inspectionTables+w.String()+` ORDER BY i.id DESC LIMIT ?`, append(w.args, limit)...)
-}
-
-// Neighbours gives the IDs of the next newer and next older inspection within
-// a filter; 0 where there is none.
-func (db *DB) Neighbours(ctx context.Context, f InspectionFilter, id int64) (newer, older int64, err error) {
-	for _, side := range []struct {
-		term, order string
-		to          *int64
-	}{{"i.id > ?", "ASC", &newer}, {"i.id < ?", "DESC", &older}} {
-		w := f.where()
-		w.add(side.term, id)
-		err := db.read.QueryRowContext(ctx, `SELECT i.id`+inspectionTables+w.String()+` ORDER BY i.id `+side.order+` LIMIT 1`, w.args...).Scan(side.to)
-		if err != nil && err != sql.ErrNoRows {
-			return 0, 0, explain(err)
-		}
-	}
-	return newer, older, nil
 }
 
 // Heat reads the heat map of an inspection.

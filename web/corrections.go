@@ -124,7 +124,7 @@ func (w *Server) labelMany(c echo.Context) error {
 	}
 	ctx := c.Request().Context()
 	p, _ := person(c)
-	before, err := w.DB.Gallery(ctx, storage.GalleryFilter{RecipeID: recipe, FrameIDs: slices.Clone(frames)}, 0, len(frames))
+	before, err := w.DB.Gallery(ctx, storage.GalleryFilter{RecipeID: recipe, FrameIDs: slices.Clone(frames)}, len(frames))
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,8 @@ type LabelView struct {
 	Recipes       []NamedRecipe
 	Stations      []NamedStation // of the recipe
 	Filter        LabelFilter
-	Total         int        // frames within the filter
+	Total         int        // frames within the filter that the grid has
+	More          bool       // the filter has more of them
 	Cells         []GridCell // the first screenful, at most 120, in the grid's order
 	Classes       []vision.Class
 	Archived      []vision.Class // frames may still carry them

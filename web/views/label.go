@@ -67,6 +67,9 @@ func (s *Source) Label(ctx context.Context, f ui.LabelFilter) (ui.LabelView, err
 	if v.Total, err = s.DB.GalleryCount(ctx, g); err != nil {
 		return v, err
 	}
+	if v.Total > storage.GalleryMost {
+		v.Total, v.More = storage.GalleryMost, true
+	}
 	if v.Cells, err = s.cells(ctx, g, firstCells); err != nil {
 		return v, err
 	}
@@ -90,7 +93,7 @@ func (s *Source) Cells(ctx context.Context, recipe int64, frames []int64) ([]ui.
 }
 
 func (s *Source) cells(ctx context.Context, g storage.GalleryFilter, limit int) ([]ui.GridCell, error) {
-	frames, err := s.DB.Gallery(ctx, g, 0, limit)
+	frames, err := s.DB.Gallery(ctx, g, limit)
 	cells := make([]ui.GridCell, len(frames))
 	for i, f := range frames {
 		cells[i] = ui.GridCell{Frame: f.FrameID, Inspection: f.InspectionID, Label: f.Label, Predicted: f.Predicted, Score: f.Score, Verdict: f.Verdict, Disagreed: f.Disagreed, Share: f.Share}
@@ -113,6 +116,6 @@ func (s *Source) Progress(ctx context.Context, recipe int64) (ui.ProgressView, e
 		v.Labelled += c.Train + c.Test
 		v.Classes = append(v.Classes, ui.ClassProgress{Class: mark(r, c.Class), Labelled: c.Train + c.Test, Test: c.Test, Enough: models.SoundPerClass + c.Test})
 	}
-	v.Frames, err = s.DB.GalleryCount(ctx, storage.GalleryFilter{RecipeID: recipe})
+	v.Frames, err = s.DB.FrameCount(ctx, recipe)
 	return v, err
 }

@@ -65,7 +65,7 @@ func (s *Source) Recipe(ctx context.Context, id int64) (ui.RecipeView, error) {
 	if v.Use, err = s.DB.ClassUse(ctx, id); err != nil {
 		return v, err
 	}
-	newest, err := s.DB.Gallery(ctx, storage.GalleryFilter{RecipeID: id}, 0, 1)
+	newest, err := s.DB.Gallery(ctx, storage.GalleryFilter{RecipeID: id}, 1)
 	if err != nil {
 		return v, err
 	}
