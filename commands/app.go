@@ -143,6 +143,7 @@ func (a *App) Run(ctx context.Context, withDemo bool) error {
 	start("learn", a.Learner.Run)
 	start("extract features", a.extractor.Run)
 	start("keep picture copies", a.prune)
+	start("remove old pictures", models.NewKeeper(a.DB, a.extractor, a.pictures, a.settings.Log).Run)
 	start("tell systemd", a.watchdog)
 	start("serve", func(ctx context.Context) error { return a.web.Serve(ctx, a.settings.Listener) })
 	exists, err := a.Demo.Exists(ctx)

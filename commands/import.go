@@ -73,6 +73,7 @@ func importAll(ctx context.Context, db *storage.DB, r storage.Recipe, all []labe
 	added := 0
 	for batch := range slices.Chunk(all, importBatch) {
 		var ready []storage.Import
+		var sources []labelled
 		for _, one := range batch {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -85,12 +86,15 @@ func importAll(ctx context.Context, db *storage.DB, r storage.Recipe, all []labe
 			case err != nil:
 				return err
 			default:
-				ready = append(ready, storage.Import{Frame: f, Class: one.class, Share: one.share})
+				ready, sources = append(ready, storage.Import{Frame: f, Class: one.class, Share: one.share}), append(sources, one)
 			}
 			_ = bar.Add(1)
 		}
 		n, err := db.Import(ctx, r.ID, ready)
 		if err != nil {
+			return err
+		}
+		if err := storeAgain(ctx, db, ready, sources); err != nil {
 			return err
 		}
 		added += n
@@ -99,6 +103,21 @@ func importAll(ctx context.Context, db *storage.DB, r storage.Recipe, all []labe
 		fmt.Fprintln(os.Stderr, "refused", line)
 	}
 	fmt.Printf("%d pictures imported into %q, %d were there already, %d refused.\n", added, r.Name, len(all)-added-len(refused), len(refused))
+	return nil
+}
+
+// storeAgain stores what a server beside removed as no longer used between the
+// reading of a picture and its row. From the row on it stays.
+func storeAgain(ctx context.Context, db *storage.DB, rows []storage.Import, sources []labelled) error {
+	for i, row := range rows {
+		there, err := db.Blobs.Exists(ctx, row.Frame.BlobKey)
+		if err == nil && !there {
+			_, err = readFrame(ctx, db, sources[i])
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

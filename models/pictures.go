@@ -89,6 +89,17 @@ func (p *Pictures) path(blobKey string, side int) string {
 	return filepath.Join(p.folder, name[:min(2, len(name))], name+"-"+strconv.Itoa(side)+".jpg")
 }
 
+// forget removes the copies of a picture.
+func (p *Pictures) forget(blobKey string) error {
+	var all error
+	for _, side := range pictureSides {
+		if err := os.Remove(p.path(blobKey, side)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			all = errors.Join(all, err)
+		}
+	}
+	return all
+}
+
 // Prune removes the oldest copies until at most limit bytes are left.
 func (p *Pictures) Prune(limit int64) error {
 	type copyFile struct {

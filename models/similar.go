@@ -37,8 +37,16 @@ func (p *PooledCache) Keep(frameID int64, v storage.Version, pooled []float32) e
 	if err != nil {
 		return err
 	}
-	return store.PutPooled(frameID, pooled)
+	if err := store.PutPooled(frameID, pooled); err != nil {
+		return err
+	}
+	return store.ForgetPooled(frameID - pooledKept)
 }
+
+// pooledKept is for how many of the newest frames pooled features are kept that
+// no training needs, 11 kB each. Those of an older frame are computed when
+// somebody looks at it.
+const pooledKept = 50_000
 
 // similarAmong bounds how many labelled frames are compared, the newest first.
 const similarAmong = 3000
@@ -70,6 +78,9 @@ func (p *PooledCache) Similar(ctx context.Context, frameID int64, n int) ([]Simi
 	}
 	own := make([]float32, onnx.PooledLen)
 	if err := store.ReadPooled(frameID, own); err != nil {
+		if !f.PictureRemovedAt.IsZero() {
+			return nil, nil // it cannot be computed any more
+		}
 		if err := p.features.one(ctx, prep, storage.LabelledFrame{FrameID: f.ID, BlobKey: f.BlobKey, Orientation: f.Orientation}); err != nil {
 			return nil, err
 		}

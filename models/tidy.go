@@ -49,21 +49,31 @@ func (e *Extractor) tidy(ctx context.Context) {
 
 // used names the caches that the recipes' next trainings and champions need.
 func (e *Extractor) used(ctx context.Context) (map[string]bool, error) {
-	recipes, err := e.db.Recipes(ctx)
+	preps, err := e.preparations(ctx)
 	if err != nil {
 		return nil, err
 	}
 	used := map[string]bool{}
-	add := func(prep vision.Preparation) error {
+	for _, prep := range preps {
 		name, err := cacheName(prep)
+		if err != nil {
+			return nil, err
+		}
 		used[name] = true
-		return err
 	}
+	return used, nil
+}
+
+// preparations are those of the recipes' next trainings and champions.
+func (e *Extractor) preparations(ctx context.Context) ([]vision.Preparation, error) {
+	recipes, err := e.db.Recipes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []vision.Preparation
 	for _, r := range recipes {
 		for view := range views(r) {
-			if err := add(vision.Preparation{Region: r.Region, Size: r.Size, View: view}); err != nil {
-				return nil, err
-			}
+			all = append(all, vision.Preparation{Region: r.Region, Size: r.Size, View: view})
 		}
 		if r.ChampionID == 0 {
 			continue
@@ -72,11 +82,24 @@ func (e *Extractor) used(ctx context.Context) (map[string]bool, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := add(vision.Preparation{Region: v.Region, Size: v.Size}); err != nil {
-			return nil, err
+		all = append(all, vision.Preparation{Region: v.Region, Size: v.Size})
+	}
+	return all, nil
+}
+
+// forget drops what is cached of some frames.
+func (e *Extractor) forget(ctx context.Context, frames []int64) error {
+	preps, err := e.preparations(ctx)
+	for _, prep := range preps {
+		s, e := e.store(prep)
+		if err = errors.Join(err, e); e != nil {
+			continue
+		}
+		for _, id := range frames {
+			err = errors.Join(err, s.Forget(id))
 		}
 	}
-	return used, nil
+	return err
 }
 
 // keepOnly removes all other caches.

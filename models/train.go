@@ -236,6 +236,9 @@ func (t *training) store(ctx context.Context, h *head.Head, s Statement, r Repor
 		RecipeID: t.recipe.ID, ParentID: t.recipe.ChampionID, Size: t.prep.Size, Region: t.prep.Region, Classes: t.classes,
 		ModelSHA: storage.Digest(model), JobID: t.job.ID, CreatedBy: t.job.CreatedBy,
 	}
+	for _, f := range t.train { // by frame ID
+		v.TrainedOn = append(v.TrainedOn, f.FrameID)
+	}
 	if v.HeadKey, err = t.db.Blobs.PutContent(ctx, "heads", headData); err != nil {
 		return v, err
 	}

@@ -26,6 +26,7 @@ type Correction struct {
 
 // Attention orders frames for labelling: what needs a person most comes first.
 const (
+	attentionNoPicture  = -1 // the grid has no such frame
 	attentionLabelled   = 0
 	attentionUnlabelled = 1
 	attentionUnsure     = 2
@@ -185,7 +186,7 @@ func applyLabel(ctx context.Context, tx *sql.Tx, f Frame, c Correction) error {
 	}
 	disagreed := differing > 1
 	_, err = tx.ExecContext(ctx, `UPDATE frames SET label = ?1, label_id = ?2, share = ?3, disagreed = ?4, attention =
-		CASE WHEN ?4 THEN `+fmt.Sprint(attentionDisagreed)+` WHEN ?1 IS NOT NULL THEN `+fmt.Sprint(attentionLabelled)+`
+		CASE WHEN picture_removed_at IS NOT NULL THEN `+fmt.Sprint(attentionNoPicture)+` WHEN ?4 THEN `+fmt.Sprint(attentionDisagreed)+` WHEN ?1 IS NOT NULL THEN `+fmt.Sprint(attentionLabelled)+`
 		WHEN EXISTS (SELECT 1 FROM inspections WHERE frame_id = ?5 AND verdict = 'Unsure') THEN `+fmt.Sprint(attentionUnsure)+`
 		ELSE `+fmt.Sprint(attentionUnlabelled)+` END WHERE id = ?5`, label, c.ID, share, disagreed, f.ID)
 	if err != nil {

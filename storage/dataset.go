@@ -16,7 +16,7 @@ type LabelledFrame struct {
 }
 
 // DataSet lists a recipe's labelled frames of the classes in use, by frame ID.
-// Quarantined and discarded frames stay out.
+// Quarantined and discarded frames stay out, and those whose picture was removed.
 func (db *DB) DataSet(ctx context.Context, recipeID int64) ([]LabelledFrame, error) {
 	return list(ctx, db.read, func(s scanner) (LabelledFrame, error) {
 		var f LabelledFrame
@@ -24,7 +24,7 @@ func (db *DB) DataSet(ctx context.Context, recipeID int64) ([]LabelledFrame, err
 		return f, err
 	}, `SELECT f.id, f.blob_key, f.orientation, f.label, f.label_id, f.share FROM frames f
 		JOIN classes c ON c.recipe_id = f.recipe_id AND c.name = f.label AND c.archived_at IS NULL
-		WHERE f.recipe_id = ? AND f.label IS NOT NULL AND f.state IN ('pending', 'judged', 'kept') ORDER BY f.id`, recipeID)
+		WHERE f.recipe_id = ? AND f.label IS NOT NULL AND f.picture_removed_at IS NULL AND f.state IN ('pending', 'judged', 'kept') ORDER BY f.id`, recipeID)
 }
 
 // ClassCount is how many labelled frames of one class lie on each side of the split.
@@ -41,7 +41,7 @@ func (db *DB) ClassCounts(ctx context.Context, recipeID int64) ([]ClassCount, er
 		err := s.Scan(&c.Class, &c.Train, &c.Test)
 		return c, err
 	}, `SELECT c.name, count(CASE WHEN f.share = 'train' THEN 1 END), count(CASE WHEN f.share = 'test' THEN 1 END)
-		FROM classes c LEFT JOIN frames f ON f.recipe_id = c.recipe_id AND f.label = c.name AND f.state IN ('pending', 'judged', 'kept')
+		FROM classes c LEFT JOIN frames f ON f.recipe_id = c.recipe_id AND f.label = c.name AND f.picture_removed_at IS NULL AND f.state IN ('pending', 'judged', 'kept')
 		WHERE c.recipe_id = ? AND c.archived_at IS NULL GROUP BY c.name ORDER BY c.position`, recipeID)
 }
 
@@ -54,5 +54,5 @@ func (db *DB) FramesWithLabel(ctx context.Context, recipeID int64, limit int) ([
 		err := s.Scan(&f.FrameID, &f.BlobKey, &f.Orientation, &f.Class, &f.LabelID, &share)
 		f.Share = share.String
 		return f, err
-	}, `SELECT id, blob_key, orientation, label, label_id, share FROM frames WHERE recipe_id = ? AND label IS NOT NULL ORDER BY id DESC LIMIT ?`, recipeID, limit)
+	}, `SELECT id, blob_key, orientation, label, label_id, share FROM frames WHERE recipe_id = ? AND label IS NOT NULL AND picture_removed_at IS NULL ORDER BY id DESC LIMIT ?`, recipeID, limit)
 }

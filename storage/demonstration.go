@@ -10,7 +10,6 @@ import (
 // stations, frames, corrections, versions and jobs, and every picture and model
 // that nothing else uses. The audit log keeps its entries.
 func (db *DB) RemoveDemonstration(ctx context.Context, by string) error {
-	var blobs []string
 	err := db.change(ctx, func(tx *sql.Tx) error {
 		recipes, err := list(ctx, tx, scanID, `SELECT id FROM recipes WHERE demo = 1`)
 		if err != nil {
@@ -24,7 +23,9 @@ func (db *DB) RemoveDemonstration(ctx context.Context, by string) error {
 			if err != nil {
 				return err
 			}
-			blobs = append(blobs, keys...)
+			if err := scheduleBlobs(ctx, tx, keys, db.now()); err != nil {
+				return err
+			}
 			if err := db.audit(tx, by, "demonstration.remove", recipeSubject(id), nil, nil); err != nil {
 				return err
 			}
@@ -36,19 +37,8 @@ func (db *DB) RemoveDemonstration(ctx context.Context, by string) error {
 	}
 	db.emit(Event{Kind: RecipeChanged})
 	db.emit(Event{Kind: StationChanged})
-	for _, key := range blobs {
-		var used bool
-		err := db.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM frames WHERE blob_key = ?1) OR EXISTS (SELECT 1 FROM versions WHERE head_key = ?1 OR model_key = ?1)`, key).Scan(&used)
-		if err != nil {
-			return explain(err)
-		}
-		if !used {
-			if err := db.Blobs.Delete(ctx, key); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	_, err = db.DeleteBlobs(ctx, func(string, []int64) error { return nil })
+	return err
 }
 
 func removeRecipe(ctx context.Context, tx *sql.Tx, id int64) (blobs []string, err error) {

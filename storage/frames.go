@@ -47,15 +47,19 @@ type Frame struct {
 	LabelID        int64  // that correction
 	Disagreed      bool   // people's last corrections differ
 	Share          string // "train", "test" or "" before it is labelled
+
+	PictureRemovedAt time.Time // by the recipe's KeepRule; zero while it is kept
 }
 
 const frameColumns = `f.id, f.station_id, f.recipe_id, f.blob_key, f.format, f.bytes, f.width, f.height, f.orientation, f.serial, f.lot, f.source,
-	f.taken_at, f.received_at, f.readings_json, f.idempotency_key, f.state, f.deaths, f.trouble, f.label, f.label_id, f.disagreed, f.share`
+	f.taken_at, f.received_at, f.readings_json, f.idempotency_key, f.state, f.deaths, f.trouble, f.label, f.label_id, f.disagreed, f.share,
+	f.picture_removed_at`
 
 // frameRow receives a row of frameColumns.
 type frameRow struct {
 	f                 Frame
 	station, labelID  sql.NullInt64
+	removed           sql.NullInt64
 	taken, received   int64
 	readings          string
 	key, label, share sql.NullString
@@ -64,13 +68,14 @@ type frameRow struct {
 func (r *frameRow) dest() []any {
 	f := &r.f
 	return []any{&f.ID, &r.station, &f.RecipeID, &f.BlobKey, &f.Format, &f.Bytes, &f.Width, &f.Height, &f.Orientation, &f.Serial, &f.Lot, &f.Source,
-		&r.taken, &r.received, &r.readings, &r.key, &f.State, &f.Deaths, &f.Trouble, &r.label, &r.labelID, &f.Disagreed, &r.share}
+		&r.taken, &r.received, &r.readings, &r.key, &f.State, &f.Deaths, &f.Trouble, &r.label, &r.labelID, &f.Disagreed, &r.share, &r.removed}
 }
 
 func (r *frameRow) frame() (Frame, error) {
 	f := r.f
 	f.StationID, f.LabelID = r.station.Int64, r.labelID.Int64
 	f.TakenAt, f.ReceivedAt = fromMillis(r.taken), fromMillis(r.received)
+	f.PictureRemovedAt = fromNullMillis(r.removed)
 	f.IdempotencyKey, f.Label, f.Share = r.key.String, r.label.String, r.share.String
 	return f, json.Unmarshal([]byte(r.readings), &f.Readings)
 }
@@ -114,6 +119,9 @@ func (db *DB) AddFrame(ctx context.Context, f Frame) (Frame, bool, error) {
 		if there {
 			f = old
 			return nil
+		}
+		if err := keepBlob(ctx, tx, f.BlobKey); err != nil {
+			return err
 		}
 		if f.State == Pending {
 			if dropped, err = db.makeRoom(ctx, tx, f); err != nil {

@@ -47,6 +47,11 @@ func (g GalleryFilter) where() where {
 	}
 	w.add(recipe, g.RecipeID)
 	w.add("f.state <> 'discarded'")
+	if pictured := fmt.Sprint("f.attention > ", attentionNoPicture); recipe[0] == '+' || g.Status != "" || g.Share != "" {
+		w.add("+" + pictured)
+	} else {
+		w.add(pictured)
+	}
 	if g.StationID != 0 {
 		w.add("+f.station_id = ?", g.StationID)
 	}
@@ -138,6 +143,6 @@ func (db *DB) GalleryIDs(ctx context.Context, g GalleryFilter) ([]int64, error) 
 // FrameCount counts the frames of a recipe that the grid could show.
 func (db *DB) FrameCount(ctx context.Context, recipeID int64) (int, error) {
 	var n int
-	err := db.read.QueryRowContext(ctx, `SELECT count(*) FROM frames WHERE recipe_id = ? AND state <> 'discarded'`, recipeID).Scan(&n)
+	err := db.read.QueryRowContext(ctx, `SELECT count(*) FROM frames WHERE recipe_id = ? AND attention > ? AND state <> 'discarded'`, recipeID, attentionNoPicture).Scan(&n)
 	return n, explain(err)
 }

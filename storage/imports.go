@@ -21,7 +21,7 @@ func (db *DB) Import(ctx context.Context, recipeID int64, all []Import) (added i
 		added, stored = 0, nil
 		for _, i := range all {
 			var there bool
-			if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM frames WHERE recipe_id = ? AND part_key = ? AND label = ?)`,
+			if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM frames WHERE recipe_id = ? AND part_key = ? AND label = ? AND picture_removed_at IS NULL)`,
 				recipeID, partKey(i.Frame), i.Class).Scan(&there); err != nil {
 				return err
 			}
@@ -35,6 +35,9 @@ func (db *DB) Import(ctx context.Context, recipeID int64, all []Import) (added i
 			}
 			if f.Readings == nil {
 				f.Readings = map[string]any{}
+			}
+			if err := keepBlob(ctx, tx, f.BlobKey); err != nil {
+				return err
 			}
 			if err := insertFrame(tx, &f); err != nil {
 				return err

@@ -139,3 +139,13 @@ func TestCorrectionsSinceATrainingAreCountedByAnIndex(t *testing.T) {
 		t.Error(steps)
 	}
 }
+
+func TestThePicturesToRemoveAreFoundByAnIndex(t *testing.T) {
+	db := openPlans(t)
+	for _, kind := range pictureKinds {
+		steps := strings.Join(plan(t, db, oldestPicturesQuery(kind), 1, 2, 3), "\n")
+		if !strings.Contains(steps, "COVERING INDEX frames_pictures (recipe_id=? AND received_at<?)") || strings.Contains(steps, "TEMP") {
+			t.Errorf("%s: %s", kind, steps)
+		}
+	}
+}

@@ -37,6 +37,7 @@ type Recipe struct {
 	Learn      LearnRule
 	Promote    PromoteRule
 	Queue      QueueRule
+	Keep       KeepRule
 	ChampionID int64 // 0 while there is none
 	Demo       bool
 	CreatedAt  time.Time
@@ -68,11 +69,13 @@ func NewRecipe(name string, classes []vision.Class) Recipe {
 		Learn:   LearnRule{After: 10, QuietSeconds: 20},
 		Promote: PromoteRule{Auto: true, Metric: "balanced_accuracy", Margin: 0.01},
 		Queue:   DefaultQueue,
+		Keep:    DefaultKeep,
 	}
 }
 
 const recipeColumns = `id, name, region_json, size, mirror, threshold_ok, threshold_ng, learn_after, learn_quiet_s,
-	promote_auto, promote_metric, promote_margin, queue_limit, newest_first, champion_id, demo, created_at`
+	promote_auto, promote_metric, promote_margin, queue_limit, newest_first, keep_days, keep_gigabytes,
+	protect_days, labelled_may_go, champion_id, demo, created_at`
 
 func scanRecipe(s scanner) (Recipe, error) {
 	var r Recipe
@@ -80,7 +83,8 @@ func scanRecipe(s scanner) (Recipe, error) {
 	var champion sql.NullInt64
 	var at int64
 	err := s.Scan(&r.ID, &r.Name, &region, &r.Size, &r.Mirror, &r.Thresholds.OK, &r.Thresholds.NG, &r.Learn.After, &r.Learn.QuietSeconds,
-		&r.Promote.Auto, &r.Promote.Metric, &r.Promote.Margin, &r.Queue.Limit, &r.Queue.NewestFirst, &champion, &r.Demo, &at)
+		&r.Promote.Auto, &r.Promote.Metric, &r.Promote.Margin, &r.Queue.Limit, &r.Queue.NewestFirst,
+		&r.Keep.Days, &r.Keep.Gigabytes, &r.Keep.ProtectDays, &r.Keep.LabelledMayGo, &champion, &r.Demo, &at)
 	if err != nil {
 		return r, err
 	}
@@ -149,7 +153,7 @@ func (r Recipe) check() error {
 	case r.Queue.Limit < 1 || r.Queue.Limit > 100000:
 		return fail(Invalid, "from 1 to 100000 frames of a station may wait")
 	}
-	return nil
+	return r.Keep.check()
 }
 
 // AddRecipe stores a new recipe with its classes.
@@ -164,9 +168,11 @@ func (db *DB) AddRecipe(ctx context.Context, by string, r Recipe) (Recipe, error
 	r.CreatedAt = db.now()
 	err := db.change(ctx, func(tx *sql.Tx) error {
 		res, err := tx.Exec(`INSERT INTO recipes (name, region_json, size, mirror, threshold_ok, threshold_ng, learn_after, learn_quiet_s,
-			promote_auto, promote_metric, promote_margin, queue_limit, newest_first, demo, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+			promote_auto, promote_metric, promote_margin, queue_limit, newest_first, keep_days, keep_gigabytes, protect_days, labelled_may_go, demo, created_at)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 			r.Name, marshal(r.Region), r.Size, r.Mirror, r.Thresholds.OK, r.Thresholds.NG, r.Learn.After, r.Learn.QuietSeconds,
-			r.Promote.Auto, r.Promote.Metric, r.Promote.Margin, r.Queue.Limit, r.Queue.NewestFirst, r.Demo, millis(r.CreatedAt))
+			r.Promote.Auto, r.Promote.Metric, r.Promote.Margin, r.Queue.Limit, r.Queue.NewestFirst,
+			r.Keep.Days, r.Keep.Gigabytes, r.Keep.ProtectDays, r.Keep.LabelledMayGo, r.Demo, millis(r.CreatedAt))
 		if unique(err) {
 			return fail(Conflict, "there is a recipe named %q already", r.Name)
 		}
@@ -198,9 +204,10 @@ func (db *DB) ChangeRecipe(ctx context.Context, by string, r Recipe) error {
 			return err
 		}
 		_, err = tx.Exec(`UPDATE recipes SET name=?, region_json=?, size=?, mirror=?, threshold_ok=?, threshold_ng=?, learn_after=?, learn_quiet_s=?,
-			promote_auto=?, promote_metric=?, promote_margin=?, queue_limit=?, newest_first=? WHERE id=?`,
+			promote_auto=?, promote_metric=?, promote_margin=?, queue_limit=?, newest_first=?, keep_days=?, keep_gigabytes=?, protect_days=?, labelled_may_go=? WHERE id=?`,
 			r.Name, marshal(r.Region), r.Size, r.Mirror, r.Thresholds.OK, r.Thresholds.NG, r.Learn.After, r.Learn.QuietSeconds,
-			r.Promote.Auto, r.Promote.Metric, r.Promote.Margin, r.Queue.Limit, r.Queue.NewestFirst, r.ID)
+			r.Promote.Auto, r.Promote.Metric, r.Promote.Margin, r.Queue.Limit, r.Queue.NewestFirst,
+			r.Keep.Days, r.Keep.Gigabytes, r.Keep.ProtectDays, r.Keep.LabelledMayGo, r.ID)
 		if unique(err) {
 			return fail(Conflict, "there is a recipe named %q already", r.Name)
 		}
@@ -220,5 +227,5 @@ func recipeSubject(id int64) string { return fmt.Sprintf("recipe %d", id) }
 
 func publicRecipe(r Recipe) map[string]any {
 	return map[string]any{"name": r.Name, "region": r.Region, "size": r.Size, "mirror": r.Mirror, "thresholds": r.Thresholds,
-		"learn": r.Learn, "promote": r.Promote, "queue": r.Queue, "classes": r.Classes}
+		"learn": r.Learn, "promote": r.Promote, "queue": r.Queue, "keep": r.Keep, "classes": r.Classes}
 }

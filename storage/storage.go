@@ -37,6 +37,8 @@ type DB struct {
 	done   chan struct{}
 	stop   context.CancelFunc
 
+	deleting sync.Mutex // of blobs, one at a time
+
 	mu        sync.RWMutex
 	listeners []func(Event)
 }

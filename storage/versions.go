@@ -42,6 +42,7 @@ type Version struct {
 	JobID     int64
 	CreatedBy string
 	CreatedAt time.Time
+	TrainedOn []int64 // frame IDs in rising order, for AddVersion alone: see TrainedOn
 }
 
 // Model names the version's ONNX file for a worker.
@@ -88,6 +89,10 @@ func (db *DB) AddVersion(ctx context.Context, v Version, results []Result) (Vers
 	if err != nil {
 		return v, err
 	}
+	trained, err := packIDs(v.TrainedOn)
+	if err != nil {
+		return v, err
+	}
 	v.State, v.CreatedAt = Candidate, db.now()
 	err = db.change(ctx, func(tx *sql.Tx) error {
 		if err := tx.QueryRow(`SELECT ifnull(max(number), 0) + 1 FROM versions WHERE recipe_id = ?`, v.RecipeID).Scan(&v.Number); err != nil {
@@ -97,9 +102,9 @@ func (db *DB) AddVersion(ctx context.Context, v Version, results []Result) (Vers
 			return err
 		}
 		res, err := tx.Exec(`INSERT INTO versions (recipe_id, number, parent_id, state, size, region_json, classes_json, head_key, model_key, model_sha256,
-			statement_json, report_json, results, decision, job_id, created_by, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+			statement_json, report_json, results, trained_on, decision, job_id, created_by, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 			v.RecipeID, v.Number, nullID(v.ParentID), v.State, v.Size, marshal(v.Region), marshal(v.Classes), v.HeadKey, v.ModelKey, v.ModelSHA,
-			string(v.Statement), string(v.Report), packed, v.Decision, nullID(v.JobID), v.CreatedBy, millis(v.CreatedAt))
+			string(v.Statement), string(v.Report), packed, trained, v.Decision, nullID(v.JobID), v.CreatedBy, millis(v.CreatedAt))
 		if err != nil {
 			return fmt.Errorf("store the version: %w", err)
 		}

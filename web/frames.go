@@ -67,16 +67,9 @@ func (w *Server) acceptFrame(c echo.Context, st storage.Station) (storage.Frame,
 	if err != nil {
 		return f, false, err
 	}
-	ctx := c.Request().Context()
-	f.StationID, f.RecipeID, f.BlobKey = st.ID, st.RecipeID, storage.ContentKey("frames", data)
-	if err := w.DB.CheckRoom(ctx, f); err != nil {
-		return f, false, err
-	}
-	if err := w.DB.Blobs.PutOnce(ctx, f.BlobKey, data); err != nil {
-		return f, false, err
-	}
+	f.StationID, f.RecipeID = st.ID, st.RecipeID
 	f.Format, f.Bytes, f.Width, f.Height, f.Orientation = picture.Format, int64(len(data)), picture.Width, picture.Height, picture.Orientation
-	f, added, err := w.DB.AddFrame(ctx, f)
+	f, added, err := w.DB.StoreFrame(c.Request().Context(), f, data)
 	if err == nil {
 		w.views.DiskFull(false)
 	}

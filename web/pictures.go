@@ -4,8 +4,12 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"loupe/storage"
 )
 
 const (
@@ -33,6 +37,9 @@ func (w *Server) jpeg(c echo.Context, side int) error {
 	if err != nil {
 		return err
 	}
+	if !f.PictureRemovedAt.IsZero() {
+		return w.removedPicture(c, f)
+	}
 	tag := `"` + f.BlobKey[max(0, len(f.BlobKey)-20):] + "-" + strconv.Itoa(side) + `"`
 	c.Response().Header().Set("ETag", tag)
 	c.Response().Header().Set("Cache-Control", "private, max-age=31536000, immutable")
@@ -48,11 +55,28 @@ func (w *Server) jpeg(c echo.Context, side int) error {
 	return c.Blob(http.StatusOK, "image/jpeg", data)
 }
 
+// removedSVG stands in a page where a picture was.
+const removedSVG = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 192 192"><path fill="#8d989e" fill-opacity=".18" d="M0 0h192v192H0z"/>` +
+	`<path fill="none" stroke="#7d8a90" stroke-width="5" d="M56 66h80v64H56zM56 118l24-24 18 16 14-12 24 22M46 146 146 46"/></svg>`
+
+// removedPicture answers in place of one that the recipe's rule removed: a
+// browser shows a sign, a program is told.
+func (w *Server) removedPicture(c echo.Context, f storage.Frame) error {
+	c.Response().Header().Set("Cache-Control", "private, max-age=3600")
+	if strings.Contains(c.Request().Header.Get("Accept"), "image/") {
+		return c.Blob(http.StatusGone, "image/svg+xml", []byte(removedSVG))
+	}
+	return refuse(http.StatusGone, "picture_removed", "the picture was removed on "+f.PictureRemovedAt.Format(time.RFC3339)+" by the recipe's rule for keeping pictures; its verdict and labels are kept")
+}
+
 // frameOriginal gives the bytes as the station sent them.
 func (w *Server) frameOriginal(c echo.Context) error {
 	f, err := w.frameOf(c)
 	if err != nil {
 		return err
+	}
+	if !f.PictureRemovedAt.IsZero() {
+		return w.removedPicture(c, f)
 	}
 	r, err := w.DB.Blobs.Open(c.Request().Context(), f.BlobKey)
 	if err != nil {

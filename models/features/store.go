@@ -14,6 +14,8 @@ import (
 	"sync"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"loupe/models/head"
 	"loupe/models/onnx"
 )
@@ -77,6 +79,15 @@ func (s *Store) Has(frameID int64) bool {
 	return s.Read(frameID, f) == nil
 }
 
+// ForgetPooled drops the pooled features of a frame unless a training keeps all
+// of its features.
+func (s *Store) ForgetPooled(frameID int64) error {
+	if frameID < 0 || s.taps.has(frameID) {
+		return nil
+	}
+	return s.pooled.forget(frameID)
+}
+
 // Read fills f, made by head.NewFeatures for this size, with the features of a
 // frame; ErrMissing where they are not there or damaged.
 func (s *Store) Read(frameID int64, f *head.Features) error {
@@ -98,7 +109,7 @@ func (s *Store) ReadPooled(frameID int64, pooled []float32) error {
 	return s.pooled.read(frameID, bytesOf(pooled))
 }
 
-// Forget marks the features of a frame as missing.
+// Forget drops the features of a frame and gives their room back to the disk.
 func (s *Store) Forget(frameID int64) error {
 	return errors.Join(s.taps.forget(frameID), s.pooled.forget(frameID))
 }
@@ -175,10 +186,26 @@ func (r records) forget(frameID int64) error {
 	if frameID < 0 {
 		return nil
 	}
-	if _, err := r.file.WriteAt(make([]byte, recordHead), r.at(frameID)); err != nil {
+	info, err := r.file.Stat()
+	if err != nil || r.at(frameID) >= info.Size() {
+		return err
+	}
+	const hole = unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE
+	err = unix.Fallocate(int(r.file.Fd()), hole, r.at(frameID), int64(recordHead+r.size))
+	if errors.Is(err, errors.ErrUnsupported) { // a file system without holes
+		_, err = r.file.WriteAt(make([]byte, recordHead), r.at(frameID))
+	}
+	if err != nil {
 		return fmt.Errorf("write the feature cache: %w", err)
 	}
 	return nil
+}
+
+// has reports whether a record was written, whole or not.
+func (r records) has(frameID int64) bool {
+	var first [recordHead]byte
+	_, err := r.file.ReadAt(first[:], r.at(frameID))
+	return err == nil && binary.NativeEndian.Uint32(first[4:]) == mark
 }
 
 // bytesOf gives the memory of numbers.

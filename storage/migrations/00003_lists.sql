@@ -77,5 +77,3 @@ UPDATE corrections SET recipe_id = (SELECT f.recipe_id FROM frames f WHERE f.id 
 CREATE TRIGGER corrections_no_update BEFORE UPDATE ON corrections BEGIN SELECT RAISE(ABORT, 'corrections are append-only'); END;
 -- +goose StatementEnd
 CREATE INDEX corrections_recipe ON corrections (recipe_id, id, source, at);
-DROP INDEX frames_label;
-CREATE INDEX frames_label ON frames (recipe_id, label, share, state) WHERE label IS NOT NULL;

@@ -208,14 +208,10 @@ func (l *Line) addExample(ctx context.Context, r storage.Recipe, rng *rand.Rand,
 	if err != nil {
 		return err
 	}
-	key, err := l.db.Blobs.PutContent(ctx, "frames", data)
-	if err != nil {
-		return err
-	}
-	f, _, err := l.db.AddFrame(ctx, storage.Frame{
-		RecipeID: r.ID, BlobKey: key, Format: "jpeg", Bytes: int64(len(data)), Orientation: 1,
+	f, _, err := l.db.StoreFrame(ctx, storage.Frame{
+		RecipeID: r.ID, Format: "jpeg", Bytes: int64(len(data)), Orientation: 1,
 		Width: img.Bounds().Dx(), Height: img.Bounds().Dy(), State: storage.Kept, Source: fmt.Sprintf("%s %d", kind, n+1),
-	})
+	}, data)
 	if err != nil {
 		return err
 	}
