@@ -364,4 +364,3 @@ func TestAVersionKnowsItsFramesHoweverTheyLie(t *testing.T) {
 		t.Error("frames in disorder are taken")
 	}
 }
-

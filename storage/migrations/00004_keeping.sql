@@ -7,7 +7,7 @@ ALTER TABLE recipes ADD COLUMN labelled_may_go INTEGER NOT NULL DEFAULT 0;
 
 -- A frame outlives its picture: its verdict and labels stay.
 ALTER TABLE frames ADD COLUMN picture_removed_at INTEGER;
-CREATE INDEX frames_pictures ON frames (recipe_id, received_at, verdict, state, label_id, bytes) WHERE picture_removed_at IS NULL;
+CREATE INDEX frames_pictures ON frames (recipe_id, received_at, verdict, state, label_id, bytes, picture_removed_at) WHERE picture_removed_at IS NULL;
 
 DROP INDEX frames_label;
 CREATE INDEX frames_label ON frames (recipe_id, label, share, state, picture_removed_at) WHERE label IS NOT NULL;
