@@ -11,7 +11,7 @@ import (
 // each training and test frame, is kept for ever unless LabelledMayGo.
 type KeepRule struct {
 	Days          int     `json:"days"`            // of pictures judged OK; 0 for ever
-	Gigabytes     float64 `json:"gigabytes"`       // of all pictures, 10⁹ bytes; 0 without limit
+	Gigabytes     float64 `json:"gigabytes"`       // of all pictures, 2³⁰ bytes; 0 without limit
 	ProtectDays   int     `json:"protect_days"`    // others stay so long at least, whatever their size; 0 for ever
 	LabelledMayGo bool    `json:"labelled_may_go"` // then labelled ones too stay only ProtectDays
 }
@@ -79,7 +79,7 @@ func (k KeepRule) limit() int64 {
 	if k.Gigabytes == 0 {
 		return -1
 	}
-	return int64(k.Gigabytes * 1e9)
+	return int64(k.Gigabytes * (1 << 30))
 }
 
 // PictureSum is how many pictures of a kind there are and what they take.

@@ -40,11 +40,11 @@ func newPlant(t *testing.T, n int) *plant {
 	return p
 }
 
-// add stores a frame of a thousand megabytes, as its row has it.
+// add stores a frame of a gigabyte, as its row has it.
 func (p *plant) add(serial string) storage.Frame {
 	p.t.Helper()
 	row := p.row(p.s, serial)
-	row.Bytes = 1e9
+	row.Bytes = 1 << 30
 	fr, _, err := p.AddFrame(p.t.Context(), row)
 	p.must(err)
 	return fr
@@ -159,7 +159,7 @@ func TestPicturesGoBySizeTheOldestFirst(t *testing.T) {
 	p.rule(storage.KeepRule{Gigabytes: 5, ProtectDays: 10})
 	p.expect(p.run(), "ok", "ok", "ok", "discarded", "discarded", "discarded") // what is protected stays, whatever its size
 	plan, err := p.PlanKeeping(t.Context(), p.r.ID, p.r.Keep)
-	if p.must(err); plan.Over != 13e9 {
+	if p.must(err); plan.Over != 13<<30 {
 		t.Errorf("over by %d", plan.Over)
 	}
 	p.tick.Add(11 * day)

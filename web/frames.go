@@ -116,6 +116,8 @@ type frameState struct {
 	Location     string `json:"location,omitempty"`
 	InspectionID int64  `json:"inspection_id,omitempty"`
 	Label        string `json:"label,omitempty"`
+
+	PictureRemovedAt time.Time `json:"picture_removed_at,omitzero"`
 }
 
 func waitOf(text string) (time.Duration, error) {
@@ -259,7 +261,7 @@ func (w *Server) getFrame(c echo.Context) error {
 	if storage.CodeOf(err) != storage.NotFound {
 		return err
 	}
-	return c.JSON(http.StatusAccepted, frameState{ID: f.ID, State: string(f.State), Reason: f.Trouble, Label: f.Label})
+	return c.JSON(http.StatusAccepted, frameState{ID: f.ID, State: string(f.State), Reason: f.Trouble, Label: f.Label, PictureRemovedAt: f.PictureRemovedAt})
 }
 
 // frameOf reads the frame of a request; a station sees its own only.

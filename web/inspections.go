@@ -32,8 +32,10 @@ type inspectionAnswer struct {
 	Serial        string             `json:"serial,omitempty"`
 	Lot           string             `json:"lot,omitempty"`
 	Label         string             `json:"label,omitempty"`
-	TakenAt       time.Time          `json:"taken_at"`
-	JudgedAt      time.Time          `json:"judged_at"`
+
+	PictureRemovedAt time.Time `json:"picture_removed_at,omitzero"`
+	TakenAt          time.Time `json:"taken_at"`
+	JudgedAt         time.Time `json:"judged_at"`
 }
 
 func (w *Server) inspectionJSON(ctx context.Context, i storage.Inspection) (inspectionAnswer, error) {
@@ -41,6 +43,7 @@ func (w *Server) inspectionJSON(ctx context.Context, i storage.Inspection) (insp
 		ID: i.ID, FrameID: i.FrameID, Version: i.VersionNumber, Verdict: i.Verdict, Class: i.Class, Score: i.Score,
 		Probabilities: map[string]float64{}, Findings: i.Findings, HeatURL: fmt.Sprintf("/api/v1/inspections/%d/heat", i.ID),
 		Timings: i.Timings, Serial: i.Frame.Serial, Lot: i.Frame.Lot, Label: i.Label, TakenAt: i.Frame.TakenAt, JudgedAt: i.JudgedAt,
+		PictureRemovedAt: i.Frame.PictureRemovedAt,
 	}
 	if a.Findings == nil {
 		a.Findings = []vision.Finding{}

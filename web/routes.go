@@ -71,6 +71,8 @@ func (w *Server) adminRoutes(admin guarded) {
 	admin.POST("/setup/recipes/:id/view", w.setView)
 	admin.POST("/setup/recipes/:id/rules", w.setRules)
 	admin.POST("/setup/recipes/:id/queue", w.setQueue)
+	admin.POST("/setup/recipes/:id/keeping", w.setKeeping)
+	admin.GET("/setup/recipes/:id/keeping", w.planKeeping)
 	admin.POST(ui.PathStations, w.addStationForm)
 	admin.POST("/setup/stations/:id", w.changeStationForm)
 	admin.POST("/setup/stations/:id/token", w.rotateTokenForm)

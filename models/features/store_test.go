@@ -230,3 +230,62 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// Forgetting gives the room back: the cache of a plant that removes old pictures
+// stays as large as what it keeps.
+func TestForgettingFreesTheDisk(t *testing.T) {
+	folder := t.TempDir()
+	s := open(t, folder)
+	for id := range int64(40) {
+		if err := s.Put(id, draw(id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	full := blocks(t, folder)
+	for id := range int64(36) {
+		if err := s.Forget(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left := blocks(t, folder); left > full/4 {
+		t.Errorf("%d blocks of %d are still taken", left, full)
+	}
+	for id := range int64(40) {
+		if s.Has(id) != (id >= 36) {
+			t.Errorf("frame %d is there: %v", id, s.Has(id))
+		}
+	}
+}
+
+func TestPooledFeaturesGoUnlessTheRestIsThere(t *testing.T) {
+	s := open(t, t.TempDir())
+	whole, pooled := draw(1), draw(2).Pooled
+	if err := errors.Join(s.Put(1, whole), s.PutPooled(2, pooled)); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []int64{-7, 1, 2, 50} {
+		if err := s.ForgetPooled(id); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := s.ReadPooled(2, pooled); !s.Has(1) || !errors.Is(err, ErrMissing) {
+		t.Errorf("a training's features are there: %v; the others: %v", s.Has(1), err)
+	}
+}
+
+// blocks is what the files of a folder take on the disk.
+func blocks(t *testing.T, folder string) (n int64) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		var s syscall.Stat_t
+		if err := syscall.Stat(f, &s); err != nil {
+			t.Fatal(err)
+		}
+		n += s.Blocks
+	}
+	return n
+}

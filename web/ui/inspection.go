@@ -9,31 +9,33 @@ import (
 
 // InspectionView is the page of one inspection.
 type InspectionView struct {
-	Part       Part
-	Judged     bool // false for a frame that was never judged (imported, waiting, quarantined)
-	Station    string
-	Line       string
-	Recipe     NamedRecipe
-	Classes    []vision.Class // in use
-	Region     vision.Region
-	Heat       []string // classes that have a heat map, the most probable first; none without one
-	Similar    []SimilarFrame
-	Readings   []Reading
-	TakenAt    time.Time
-	Timings    vision.Timings
-	Worker     string
-	Format     string // "jpeg", …
-	Bytes      int64
-	Source     string // file name of an imported frame
-	Share      string // "train", "test" or ""
-	Trouble    string // why the frame is in quarantine, "" where it is not
-	History    []Said
-	Filter     string // query of the filter in which next and previous move, "" for none
-	FilterText string // that filter in words, "" for none
-	Newer      int64  // ID of the next newer inspection within the filter, 0 for none
-	Older      int64
-	Back       string // where Escape leads: a local path, "" for the Line page
-	Now        time.Time
+	Part     Part
+	Judged   bool // false for a frame that was never judged (imported, waiting, quarantined)
+	Station  string
+	Line     string
+	Recipe   NamedRecipe
+	Classes  []vision.Class // in use
+	Region   vision.Region
+	Heat     []string // classes that have a heat map, the most probable first; none without one
+	Similar  []SimilarFrame
+	Readings []Reading
+	TakenAt  time.Time
+	Timings  vision.Timings
+	Worker   string
+	Format   string // "jpeg", …
+	Bytes    int64
+	Source   string // file name of an imported frame
+	Share    string // "train", "test" or ""
+
+	PictureRemoved time.Time // by the recipe's rule; zero while it is kept
+	Trouble        string    // why the frame is in quarantine, "" where it is not
+	History        []Said
+	Filter         string // query of the filter in which next and previous move, "" for none
+	FilterText     string // that filter in words, "" for none
+	Newer          int64  // ID of the next newer inspection within the filter, 0 for none
+	Older          int64
+	Back           string // where Escape leads: a local path, "" for the Line page
+	Now            time.Time
 }
 
 // SimilarFrame is a labelled frame that looks like this one.

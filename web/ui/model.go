@@ -57,6 +57,7 @@ type VersionView struct {
 	Confusion   Confusion
 	TestFrames  int
 	JudgedLive  int // frames it judged on the line
+	Gone        TrainingGone
 }
 
 // ClassReport is the evaluation of one class on the test share.

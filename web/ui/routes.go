@@ -248,6 +248,11 @@ func RecipeRulesURL(recipe int64) string { return RecipeURL(recipe) + "/rules" }
 // ("refuse" or "newest"). 303 to RecipeURL.
 func RecipeQueueURL(recipe int64) string { return RecipeURL(recipe) + "/queue" }
 
+// RecipeKeepingURL POST: days, gigabytes, protect_days (0 sets no limit) and
+// labelled_may_go ("1" or absent). 303 to RecipeURL. GET with the same fields
+// gives a KeepingPlan.
+func RecipeKeepingURL(recipe int64) string { return RecipeURL(recipe) + "/keeping" }
+
 // StationURL POST: line and recipe change a station; 303 to PathStations.
 func StationURL(station int64) string { return fmt.Sprintf("/setup/stations/%d", station) }
 

@@ -3,6 +3,7 @@ package ui
 import (
 	"time"
 
+	"loupe/storage"
 	"loupe/vision"
 )
 
@@ -51,6 +52,7 @@ type RecipeView struct {
 
 	QueueLimit  int  // frames of one station that may wait
 	NewestFirst bool // drop the oldest over the limit instead of refusing the newest
+	Keep        storage.KeepRule
 }
 
 // HistogramBin counts test frames whose summed probability of the passing

@@ -28,8 +28,10 @@ func (s *Source) Inspection(ctx context.Context, id int64, query url.Values) (ui
 		return v, err
 	}
 	v.Part, v.Judged, v.Timings, v.Worker = s.part(r, i), true, i.Timings, i.Worker
-	for _, p := range i.Probabilities {
-		v.Heat = append(v.Heat, p.Class)
+	if v.PictureRemoved.IsZero() {
+		for _, p := range i.Probabilities {
+			v.Heat = append(v.Heat, p.Class)
+		}
 	}
 	f := InspectionFilter(query, s.location())
 	if len(query) == 0 {
@@ -55,6 +57,9 @@ func (s *Source) Frame(ctx context.Context, id int64) (ui.InspectionView, error)
 func (s *Source) frame(ctx context.Context, f storage.Frame) (ui.InspectionView, storage.Recipe, error) {
 	v := ui.InspectionView{
 		TakenAt: f.TakenAt.In(s.location()), Format: f.Format, Bytes: f.Bytes, Source: f.Source, Share: f.Share, Now: s.Now(),
+	}
+	if !f.PictureRemovedAt.IsZero() {
+		v.PictureRemoved = f.PictureRemovedAt.In(s.location())
 	}
 	r, err := s.DB.Recipe(ctx, f.RecipeID)
 	if err != nil {

@@ -132,7 +132,11 @@ func (s *Source) version(ctx context.Context, r storage.Recipe, v storage.Versio
 		out.Statement.Test += c.Test
 		out.Statement.PerClass = append(out.Statement.PerClass, ui.ClassCount{Class: c.Class, Train: c.Train, Test: c.Test})
 	}
-	var err error
+	gone, err := s.DB.TrainingGone(ctx, v.ID)
+	if err != nil {
+		return out, err
+	}
+	out.Gone = ui.TrainingGone{Removed: gone.Removed, All: gone.All, Last: gone.Last.In(s.location())}
 	out.JudgedLive, err = s.DB.JudgedBy(ctx, v.ID)
 	return out, err
 }

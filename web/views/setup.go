@@ -3,6 +3,7 @@ package views
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 
 	"loupe/models"
@@ -58,7 +59,7 @@ func (s *Source) Recipe(ctx context.Context, id int64) (ui.RecipeView, error) {
 		return v, err
 	}
 	v = ui.RecipeView{Recipe: named(r), Classes: r.Classes, Archived: r.Archived, Thresholds: r.Thresholds, Region: r.Region, Size: r.Size, Mirror: r.Mirror, Rules: rules(r),
-		QueueLimit: r.Queue.Limit, NewestFirst: r.Queue.NewestFirst}
+		QueueLimit: r.Queue.Limit, NewestFirst: r.Queue.NewestFirst, Keep: r.Keep}
 	for _, side := range []int{224, 320, 448, 640} {
 		v.Sizes = append(v.Sizes, ui.SizeChoice{Size: side, Factor: float64(side*side) / (224 * 224)})
 	}
@@ -92,6 +93,18 @@ func (s *Source) Recipe(ctx context.Context, id int64) (ui.RecipeView, error) {
 		}
 	}
 	return v, err
+}
+
+// KeepingPlan tells what a rule would remove of a recipe's pictures now.
+func (s *Source) KeepingPlan(ctx context.Context, recipe int64, k storage.KeepRule) (ui.KeepingPlanView, error) {
+	plan, err := s.DB.PlanKeeping(ctx, recipe, k)
+	if refused := (*storage.Error)(nil); errors.As(err, &refused) && refused.Code == storage.Invalid {
+		return ui.KeepingPlanView{Refused: refused.Message}, nil
+	}
+	for i := range plan.Sums {
+		plan.Sums[i].Oldest = plan.Sums[i].Oldest.In(s.location())
+	}
+	return ui.KeepingPlanView{Kinds: plan.Sums, Over: plan.Over}, err
 }
 
 // Stations lists the stations; server is the address that they post to.
