@@ -364,3 +364,17 @@ func TestAVersionKnowsItsFramesHoweverTheyLie(t *testing.T) {
 		t.Error("frames in disorder are taken")
 	}
 }
+
+// What the rules remove is room that the plant gets back: the disk is full later.
+func TestGrowthCountsWhatTheRulesRemove(t *testing.T) {
+	p := newPlant(t, 4)
+	p.tick.Add(day)
+	before, err := p.Growth(t.Context(), 1000)
+	p.must(err)
+	p.rule(storage.KeepRule{Days: 1, ProtectDays: 1})
+	p.run()
+	after, err := p.Growth(t.Context(), 1000)
+	if p.must(err); after >= before || after <= 0 {
+		t.Errorf("grew by %v bytes a second, then by %v", before, after)
+	}
+}

@@ -39,8 +39,8 @@ const growthFrames = 10_000
 const leastGrowth = 10 * time.Minute
 
 // Growth is how many bytes of pictures and rows a second the newest frames took
-// until now, in a database of so many bytes; 0 while there is too little history
-// to say.
+// until now, in a database of so many bytes, less what the recipes' rules removed
+// over the last day; 0 while there is too little history to say.
 func (db *DB) Growth(ctx context.Context, database int64) (bytesPerSecond float64, err error) {
 	var frames int64
 	var pictures, since, last sql.NullInt64
@@ -53,8 +53,13 @@ func (db *DB) Growth(ctx context.Context, database int64) (bytesPerSecond float6
 	if span < leastGrowth {
 		return 0, nil
 	}
+	var removed int64
+	if err := db.read.QueryRowContext(ctx, `SELECT coalesce(sum(bytes), 0) FROM frames WHERE picture_removed_at >= ?`, millis(db.now().Add(-24*time.Hour))).Scan(&removed); err != nil {
+		return 0, explain(err)
+	}
 	row := float64(database) / float64(last.Int64) // what a frame takes in the database, its share of everything else included
-	return (float64(pictures.Int64) + row*float64(frames)) / span.Seconds(), nil
+	kept := max(0, float64(pictures.Int64)/span.Seconds()-float64(removed)/(24*3600))
+	return kept + row*float64(frames)/span.Seconds(), nil
 }
 
 // OldestWaiting is when the live frame arrived that waits longest for its

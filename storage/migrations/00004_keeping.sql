@@ -11,6 +11,7 @@ CREATE INDEX frames_pictures ON frames (recipe_id, received_at, verdict, state, 
 
 DROP INDEX frames_label;
 CREATE INDEX frames_label ON frames (recipe_id, label, share, state, picture_removed_at) WHERE label IS NOT NULL;
+CREATE INDEX frames_removed ON frames (picture_removed_at, bytes) WHERE picture_removed_at IS NOT NULL;
 
 -- Blobs that are to be deleted at a time, so that deleting goes on after a crash.
 -- One that is taken is being deleted right now.
