@@ -68,7 +68,7 @@ func OpenApp(ctx context.Context, s AppSettings) (*App, error) {
 	if a.lock, err = lockFolder(s.Folder); err != nil {
 		return nil, err
 	}
-	if a.DB, err = storage.Open(ctx, storage.Settings{Folder: s.Folder, BlobsURL: s.BlobsURL}); err != nil {
+	if a.DB, err = openStorage(ctx, storage.Settings{Folder: s.Folder, BlobsURL: s.BlobsURL}); err != nil {
 		return nil, errors.Join(err, a.lock.Close())
 	}
 	if a.Crew, err = pool.Open(pool.Settings{URL: s.NATSURL, Listen: s.NATSListen, Access: s.NATSAccess, Log: s.Log}); err != nil {
@@ -116,7 +116,7 @@ func lockFolder(folder string) (*os.File, error) {
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return nil, usage("cannot make the data folder: %v", err)
 	}
-	f, err := os.OpenFile(filepath.Join(folder, "server.lock"), os.O_RDWR|os.O_CREATE, 0o640)
+	f, err := os.OpenFile(filepath.Join(folder, storage.ServerLock), os.O_RDWR|os.O_CREATE, 0o640)
 	if err != nil {
 		return nil, usage("cannot use the data folder: %v", err)
 	}

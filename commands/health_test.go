@@ -3,6 +3,7 @@ package commands
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -40,11 +41,15 @@ func TestHealthSaysWhatIsSo(t *testing.T) {
 			t.Errorf("the page does not name %s", w.Name)
 		}
 	}
-	if err := s.DB.RecordBackup(t.Context(), "/mnt/nas", nil); err != nil {
+	record := storage.BackupRecord{Folder: "/mnt/nas", Snapshot: "loupe-20261125-021000Z.db", Seconds: 540, Snapshots: 3, Tally: storage.Tally{Copied: 421, Sized: 7_300}}
+	if err := s.DB.RecordBackup(t.Context(), record, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, page := qa.call("GET", "/health", "", "text/html"); !strings.Contains(page, "/mnt/nas") {
-		t.Error("the page does not know of the backup")
+	_, page = qa.call("GET", "/health", "", "text/html")
+	for _, want := range []string{"/mnt/nas", record.Snapshot, "421", "7\u202f300", "9 minutes"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q of the backup", want)
+		}
 	}
 	_, metrics := s.signInless("/metrics")
 	for name, want := range map[string]float64{"loupe_workers": 2, "loupe_frames_pending": 0, "loupe_frames_quarantined": 0, "loupe_disk_days_left": -1} {
@@ -52,10 +57,22 @@ func TestHealthSaysWhatIsSo(t *testing.T) {
 			t.Errorf("%s is %g, want %g", name, got, want)
 		}
 	}
-	if metricOf(strings.NewReader(metrics), "loupe_last_backup_timestamp_seconds") < 1e9 {
+	at := metricOf(strings.NewReader(metrics), "loupe_last_backup_timestamp_seconds")
+	if at < 1e9 || metricOf(strings.NewReader(metrics), "loupe_last_backup_ok") != 1 || metricOf(strings.NewReader(metrics), "loupe_last_backup_duration_seconds") != 540 {
 		t.Error("the metrics do not know of the backup")
 	}
 	usesKnownMetrics(t, metrics)
+
+	if err := s.DB.RecordBackup(t.Context(), storage.BackupRecord{Folder: "/mnt/nas"}, errors.New("the disk of /mnt/nas is full")); err != nil {
+		t.Fatal(err)
+	}
+	if _, page := qa.call("GET", "/health", "", "text/html"); !strings.Contains(page, "the disk of /mnt/nas is full") {
+		t.Error("the page does not say why the backup failed")
+	}
+	_, metrics = s.signInless("/metrics")
+	if metricOf(strings.NewReader(metrics), "loupe_last_backup_timestamp_seconds") != at || metricOf(strings.NewReader(metrics), "loupe_last_backup_ok") != 0 {
+		t.Error("a failed backup hides when the last sound one was")
+	}
 
 	for _, w := range s.Crew.Workers() {
 		_ = syscall.Kill(w.PID, syscall.SIGSTOP)

@@ -55,7 +55,7 @@ func (i *Import) Run() error {
 	if err != nil {
 		return err
 	}
-	db, err := storage.Open(ctx, storage.Settings{Folder: i.Data, BlobsURL: i.Blobs})
+	db, err := openStorage(ctx, storage.Settings{Folder: i.Data, BlobsURL: i.Blobs, Beside: true})
 	if err != nil {
 		return err
 	}

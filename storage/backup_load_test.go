@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"loupe/storage"
 )
 
 // SQLite's online backup begins anew when somebody writes between two of its
@@ -31,7 +33,10 @@ func TestABackupEndsWhileFramesFlow(t *testing.T) {
 		}
 	})
 	done := make(chan error, 1)
-	go func() { done <- f.Backup(ctx, filepath.Join(t.TempDir(), "copy"), func(float64) {}) }()
+	go func() {
+		_, err := f.Backup(ctx, storage.BackupPlan{Folder: filepath.Join(t.TempDir(), "copy"), Keep: 1, Progress: func(float64) {}})
+		done <- err
+	}()
 	select {
 	case err := <-done:
 		f.must(err)

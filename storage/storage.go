@@ -23,6 +23,7 @@ type Settings struct {
 	Folder   string           // the data folder; made when missing
 	BlobsURL string           // gocloud.dev/blob URL; empty means Folder/blobs
 	Now      func() time.Time // the clock; nil means time.Now
+	Beside   bool             // a server may be using the folder: its schema must stay as it is
 }
 
 // DB is an open data folder. It is safe for concurrent use.
@@ -47,10 +48,17 @@ const databaseName = "loupe.db"
 
 // Open opens the data folder, makes it where it is missing, and brings its
 // schema up to date; before a migration of existing data it writes a backup
-// beside the database.
+// beside the database. A folder of a newer Loupe, one whose restore has not
+// ended and, beside a server, one of an older Loupe are Conflict errors: nothing
+// was changed.
 func Open(ctx context.Context, s Settings) (*DB, error) {
 	if s.Now == nil {
 		s.Now = time.Now
+	}
+	if _, there, err := unfinishedRestore(s.Folder); err != nil {
+		return nil, err
+	} else if there {
+		return nil, fail(Conflict, "the restore into %s has not ended: run loupe restore again, it goes on where it stopped", s.Folder)
 	}
 	if err := os.MkdirAll(s.Folder, 0o750); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
@@ -61,7 +69,7 @@ func Open(ctx context.Context, s Settings) (*DB, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	writer.SetMaxOpenConns(1)
-	if err := migrate(ctx, writer, s.Folder, s.Now()); err != nil {
+	if err := bringUpToDate(ctx, writer, s); err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
 	read, err := sql.Open("sqlite3", dsn(path, "ro"))

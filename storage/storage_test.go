@@ -80,9 +80,10 @@ func (f *folder) frame(s storage.Station, serial string) storage.Frame {
 
 func (f *folder) row(s storage.Station, serial string) storage.Frame {
 	f.t.Helper()
-	key, err := f.Blobs.PutContent(f.t.Context(), "frames", []byte(fmt.Sprint("picture ", s.ID, " ", serial)))
+	picture := []byte(fmt.Sprint("picture ", s.ID, " ", serial))
+	key, err := f.Blobs.PutContent(f.t.Context(), "frames", picture)
 	f.must(err)
-	return storage.Frame{StationID: s.ID, RecipeID: s.RecipeID, BlobKey: key, Format: "png", Bytes: 10, Width: 64, Height: 48, Orientation: 1, Serial: serial}
+	return storage.Frame{StationID: s.ID, RecipeID: s.RecipeID, BlobKey: key, Format: "png", Bytes: int64(len(picture)), Width: 64, Height: 48, Orientation: 1, Serial: serial}
 }
 
 func (f *folder) label(frame int64, class, person string) storage.Correction {

@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -69,32 +68,4 @@ func (db *DB) OldestWaiting(ctx context.Context) (time.Time, error) {
 	err := db.read.QueryRowContext(ctx, `SELECT min(f.received_at) FROM frames f JOIN recipes r ON r.id = f.recipe_id
 		WHERE f.state = 'pending' AND f.id > r.live_after AND r.champion_id IS NOT NULL AND r.archived_at IS NULL`).Scan(&at)
 	return fromNullMillis(at), explain(err)
-}
-
-// BackupRecord is what is remembered of the last backup.
-type BackupRecord struct {
-	At     time.Time `json:"at"`
-	Folder string    `json:"folder"`
-	Error  string    `json:"error,omitempty"` // "" when it is complete and checked
-}
-
-const backupKey = "backup.last"
-
-// RecordBackup remembers how a backup ended.
-func (db *DB) RecordBackup(ctx context.Context, folder string, trouble error) error {
-	r := BackupRecord{At: db.now(), Folder: folder}
-	if trouble != nil {
-		r.Error = trouble.Error()
-	}
-	return db.SetSetting(ctx, backupKey, marshal(r))
-}
-
-// LastBackup is the last one; its time is zero where there was none.
-func (db *DB) LastBackup(ctx context.Context) (r BackupRecord, err error) {
-	text, err := db.Setting(ctx, backupKey)
-	if err != nil || text == "" {
-		return r, err
-	}
-	err = json.Unmarshal([]byte(text), &r)
-	return r, err
 }

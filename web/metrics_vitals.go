@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"loupe/storage"
 	"loupe/web/vitals"
 )
 
@@ -14,7 +15,8 @@ import (
 type vitalsCollector struct{ w *Server }
 
 var vitalsMetrics = struct {
-	ready, pending, quarantined, oldest, workers, worker, free, daysLeft, database, wal, backup *prometheus.Desc
+	ready, pending, quarantined, oldest, workers, worker, free, daysLeft, database, wal    *prometheus.Desc
+	backup, backupOK, backupSeconds, backupBytes, backupBlobs, backupLost, backupSnapshots *prometheus.Desc
 }{
 	ready:       describe("loupe_ready", "1 when frames can be accepted and judged, else 0 with the reason.", "trouble"),
 	pending:     describe("loupe_frames_pending", "Frames that wait for a verdict."),
@@ -26,7 +28,14 @@ var vitalsMetrics = struct {
 	daysLeft:    describe("loupe_disk_days_left", "Days until the disk is full at the measured growth; -1 while it is not known."),
 	database:    describe("loupe_database_bytes", "Size of the database."),
 	wal:         describe("loupe_database_wal_bytes", "Size of the database's write-ahead log."),
-	backup:      describe("loupe_last_backup_timestamp_seconds", "When the last sound backup was made; 0 for never."),
+	backup:      describe("loupe_last_backup_timestamp_seconds", "When the last backup without an error was made; 0 for never."),
+
+	backupOK:        describe("loupe_last_backup_ok", "1 when the last backup saved everything and all that is kept is sound, else 0."),
+	backupSeconds:   describe("loupe_last_backup_duration_seconds", "How long the last backup took."),
+	backupBytes:     describe("loupe_last_backup_written_bytes", "What the last backup wrote, the database and blobs."),
+	backupBlobs:     describe("loupe_last_backup_blobs", "Pictures and models of the last backup: copied, checked by size, read and verified, or repaired (of those copied).", "how"),
+	backupLost:      describe("loupe_last_backup_lost", "Pictures and models that the last backup found lost in the data folder."),
+	backupSnapshots: describe("loupe_backup_snapshots", "Snapshots that the last backup left in its folder."),
 }
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
@@ -36,7 +45,8 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 // Describe implements prometheus.Collector.
 func (c vitalsCollector) Describe(to chan<- *prometheus.Desc) {
 	m := vitalsMetrics
-	for _, d := range []*prometheus.Desc{m.ready, m.pending, m.quarantined, m.oldest, m.workers, m.worker, m.free, m.daysLeft, m.database, m.wal, m.backup} {
+	for _, d := range []*prometheus.Desc{m.ready, m.pending, m.quarantined, m.oldest, m.workers, m.worker, m.free, m.daysLeft, m.database, m.wal,
+		m.backup, m.backupOK, m.backupSeconds, m.backupBytes, m.backupBlobs, m.backupLost, m.backupSnapshots} {
 		to <- d
 	}
 }
@@ -72,9 +82,25 @@ func (c vitalsCollector) Collect(to chan<- prometheus.Metric) {
 	gauge(m.daysLeft, r.DaysLeft)
 	gauge(m.database, float64(r.Disk.Database))
 	gauge(m.wal, float64(r.Disk.WAL))
-	at := 0.0
-	if r.Backup.Error == "" && !r.Backup.At.IsZero() {
-		at = float64(r.Backup.At.Unix())
+	backupMetrics(r.Backup, gauge)
+}
+
+func backupMetrics(b storage.BackupRecord, gauge func(d *prometheus.Desc, v float64, labels ...string)) {
+	m := vitalsMetrics
+	at, ok := 0.0, 0.0
+	if !b.SoundAt.IsZero() {
+		at = float64(b.SoundAt.Unix())
+	}
+	if !b.At.IsZero() && b.Whole() {
+		ok = 1
 	}
 	gauge(m.backup, at)
+	gauge(m.backupOK, ok)
+	gauge(m.backupSeconds, b.Seconds)
+	gauge(m.backupBytes, float64(b.Bytes()))
+	for how, n := range map[string]int{"copied": b.Copied, "sized": b.Sized, "verified": b.Verified, "repaired": b.Repaired} {
+		gauge(m.backupBlobs, float64(n), how)
+	}
+	gauge(m.backupLost, float64(b.LostCount))
+	gauge(m.backupSnapshots, float64(b.Snapshots))
 }

@@ -3,9 +3,11 @@ package web
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"loupe/storage"
 	"loupe/web/ui"
 )
 
@@ -35,10 +37,7 @@ func (w *Server) healthView(ctx context.Context) (ui.HealthView, error) {
 		Now: now, Trouble: string(r.Trouble), Accepted: r.Accepted, Judged: r.Judged, AcceptedMin: r.AcceptedMin, JudgedMin: r.JudgedMin,
 		Frames: r.Frames, Pending: r.Pending, Quarantined: r.Quarantined, Oldest: r.Oldest,
 		Free: r.Disk.Free, Total: r.Disk.Total, Database: r.Disk.Database, WAL: r.Disk.WAL, GrowthDay: r.GrowthDay, DaysLeft: r.DaysLeft,
-		Backup: r.Backup.Folder, BackupError: r.Backup.Error, Version: w.Version, StartedAt: w.views.StartedAt.In(now.Location()),
-	}
-	if !r.Backup.At.IsZero() {
-		v.BackupAt = r.Backup.At.In(now.Location())
+		Backup: healthBackup(r.Backup, now.Location()), Version: w.Version, StartedAt: w.views.StartedAt.In(now.Location()),
 	}
 	for _, one := range r.Workers {
 		v.Workers = append(v.Workers, ui.HealthWorker{Name: one.Name, Host: one.Host, Version: one.Version, Refused: one.Refused,
@@ -48,4 +47,19 @@ func (w *Server) healthView(ctx context.Context) (ui.HealthView, error) {
 		v.Stages = append(v.Stages, ui.HealthStage(s))
 	}
 	return v, err
+}
+
+func healthBackup(r storage.BackupRecord, zone *time.Location) ui.HealthBackup {
+	b := ui.HealthBackup{
+		Folder: r.Folder, Snapshot: r.Snapshot, Error: r.Error, Took: time.Duration(r.Seconds * float64(time.Second)), Bytes: r.Bytes(),
+		Copied: r.Copied, Sized: r.Sized, Verified: r.Verified, Repaired: r.Repaired, Lost: r.LostCount, Snapshots: r.Snapshots,
+		Frames: r.Frames, Damaged: r.Damaged,
+	}
+	if !r.At.IsZero() {
+		b.At = r.At.In(zone)
+	}
+	if !r.SoundAt.IsZero() {
+		b.SoundAt = r.SoundAt.In(zone)
+	}
+	return b
 }

@@ -245,7 +245,9 @@ func fixtureHealth(empty bool) HealthView {
 		return v
 	}
 	v.Accepted, v.Judged, v.Pending, v.Quarantined, v.Oldest, v.Frames = 14.2, 14.1, 37, 2, 3*time.Second, 2000
-	v.GrowthDay, v.DaysLeft, v.BackupAt, v.Backup = 31e9, 14.2, now.Add(-7*time.Hour), "/mnt/nas/plant-4/loupe"
+	v.GrowthDay, v.DaysLeft = 31e9, 14.2
+	v.Backup = HealthBackup{At: now.Add(-7 * time.Hour), SoundAt: now.Add(-7 * time.Hour), Folder: "/mnt/nas/plant-4/loupe", Snapshot: "loupe-20261125-021000Z.db", Took: 9 * time.Minute, Bytes: 34e9,
+		Copied: 86_400, Sized: 1_412_030, Snapshots: 14, Lost: 2, Frames: []int64{4003, 90117}}
 	for i := range 60 {
 		v.AcceptedMin, v.JudgedMin = append(v.AcceptedMin, 800+float64(i*37%90)), append(v.JudgedMin, 800+float64(i*53%80))
 	}

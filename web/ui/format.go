@@ -90,7 +90,8 @@ func ago(ctx context.Context, t, now time.Time) string {
 	return T(ctx, "span.ago", "Span", Span(ctx, now.Sub(t)))
 }
 
-func bytesSize(n int64) string {
+// BytesSize writes a number of bytes in its largest fitting unit: 1.4 GB.
+func BytesSize(n int64) string {
 	switch {
 	case n >= 1<<30:
 		return fixed(float64(n)/(1<<30), 1) + " GB"

@@ -26,9 +26,7 @@ type HealthView struct {
 	WAL         int64
 	GrowthDay   float64 // bytes, 0 while it is not known
 	DaysLeft    float64 // −1 while it is not known
-	BackupAt    time.Time
-	Backup      string // its folder
-	BackupError string
+	Backup      HealthBackup
 	Version     string // of the program
 	StartedAt   time.Time
 }
@@ -40,6 +38,18 @@ type HealthWorker struct {
 	Frames                       int64
 	PerSecond                    float64
 	Since                        time.Time
+}
+
+// HealthBackup is the last backup; its time is zero where there was none.
+type HealthBackup struct {
+	At, SoundAt                       time.Time // of the last one, and of the last without an error
+	Folder, Snapshot, Error           string
+	Took                              time.Duration
+	Bytes                             int64 // written
+	Copied, Sized, Verified, Repaired int   // pictures and models
+	Lost, Snapshots                   int
+	Frames                            []int64  // some of those that lost their pictures
+	Damaged                           []string // what only older snapshots name
 }
 
 // HealthStage is the time of one stage in milliseconds.
@@ -54,9 +64,10 @@ const backupOld = 48 * time.Hour
 // soonFull is how many days of room are pointed out as few.
 const soonFull = 14
 
-// Backed says whether there is a sound backup that is not old.
+// Backed says whether there is a sound backup of everything that is not old.
 func (v HealthView) Backed() bool {
-	return !v.BackupAt.IsZero() && v.BackupError == "" && v.Now.Sub(v.BackupAt) < backupOld
+	b := v.Backup
+	return !b.At.IsZero() && b.Error == "" && b.Lost == 0 && len(b.Damaged) == 0 && v.Now.Sub(b.At) < backupOld
 }
 
 // Roomy says whether the disk lasts for a while.
@@ -101,6 +112,18 @@ func waited(ctx context.Context, v HealthView) string {
 		return T(ctx, "health.queue.empty")
 	}
 	return T(ctx, "health.queue.oldest", "Time", Span(ctx, v.Oldest))
+}
+
+// frameList names frames by their IDs.
+func frameList(ids []int64) string {
+	var b strings.Builder
+	for i, id := range ids {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprint(&b, id)
+	}
+	return b.String()
 }
 
 func tone(good bool) string {

@@ -1232,7 +1232,7 @@ func facts(v InspectionView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = fact(T(ctx, "facts.picture"), strconv.Itoa(v.Part.Width)+" × "+strconv.Itoa(v.Part.Height)+" · "+v.Format+" · "+bytesSize(v.Bytes)).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = fact(T(ctx, "facts.picture"), strconv.Itoa(v.Part.Width)+" × "+strconv.Itoa(v.Part.Height)+" · "+v.Format+" · "+BytesSize(v.Bytes)).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -701,7 +701,7 @@ func QuarantinePage(p Page, v QuarantineView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var40 string
-				templ_7745c5c3_Var40, templ_7745c5c3_Err = templ.JoinStringErrs(bytesSize(f.Bytes))
+				templ_7745c5c3_Var40, templ_7745c5c3_Err = templ.JoinStringErrs(BytesSize(f.Bytes))
 				if templ_7745c5c3_Err != nil {
 					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/ui/records.templ`, Line: 88, Col: 119}
 				}
