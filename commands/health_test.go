@@ -41,12 +41,12 @@ func TestHealthSaysWhatIsSo(t *testing.T) {
 			t.Errorf("the page does not name %s", w.Name)
 		}
 	}
-	record := storage.BackupRecord{Folder: "/mnt/nas", Snapshot: "loupe-20261125-021000Z.db", Seconds: 540, Snapshots: 3, Tally: storage.Tally{Copied: 421, Sized: 7_300}}
+	record := storage.BackupRecord{Folder: "/mnt/nas", Snapshot: "loupe-20261125-021000Z.db", Seconds: 541, Snapshots: 3, Tally: storage.Tally{Copied: 421, Sized: 17_300}}
 	if err := s.DB.RecordBackup(t.Context(), record, nil); err != nil {
 		t.Fatal(err)
 	}
 	_, page = qa.call("GET", "/health", "", "text/html")
-	for _, want := range []string{"/mnt/nas", record.Snapshot, "421", "7\u202f300", "9 minutes"} {
+	for _, want := range []string{"/mnt/nas", record.Snapshot, "421", "17\u202f300", "9 min"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q of the backup", want)
 		}
@@ -58,7 +58,7 @@ func TestHealthSaysWhatIsSo(t *testing.T) {
 		}
 	}
 	at := metricOf(strings.NewReader(metrics), "loupe_last_backup_timestamp_seconds")
-	if at < 1e9 || metricOf(strings.NewReader(metrics), "loupe_last_backup_ok") != 1 || metricOf(strings.NewReader(metrics), "loupe_last_backup_duration_seconds") != 540 {
+	if at < 1e9 || metricOf(strings.NewReader(metrics), "loupe_last_backup_ok") != 1 || metricOf(strings.NewReader(metrics), "loupe_last_backup_duration_seconds") != 541 {
 		t.Error("the metrics do not know of the backup")
 	}
 	usesKnownMetrics(t, metrics)
