@@ -74,8 +74,10 @@ func (m *migrator) run(ctx context.Context, now time.Time, beside bool) error {
 	case version > 0 && beside:
 		return fail(Conflict, "the data folder is of an older Loupe (its schema is %d, this one needs %d) that may be using it: use that Loupe, or start loupe serve of this one, which brings it up to date after a backup", version, m.newest)
 	case version == 0:
-		_, err := m.goose.Up(ctx)
-		return explain(err)
+		if _, err := m.goose.Up(ctx); err != nil {
+			return explain(fmt.Errorf("make the database: %w", err))
+		}
+		return nil
 	}
 	path, err := m.backUp(ctx, now)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -35,9 +36,11 @@ type oldFolder struct {
 	before func() []string // copies from before a migration
 }
 
-func openOld(t *testing.T) *oldFolder {
+func openOld(t *testing.T) *oldFolder { return openOldIn(t, t.TempDir()) }
+
+func openOldIn(t *testing.T, folder string) *oldFolder {
 	t.Helper()
-	f := &oldFolder{t: t, path: t.TempDir()}
+	f := &oldFolder{t: t, path: folder}
 	db, err := sql.Open("sqlite3", dsn(filepath.Join(f.path, databaseName), "rwc"))
 	if err != nil {
 		t.Fatal(err)
@@ -145,6 +148,25 @@ func TestBesideAServerASchemaStaysAsItIs(t *testing.T) {
 	if err := f.migrate(steps(1, false), false); CodeOf(err) != Conflict {
 		t.Errorf("an older server: %v", err)
 	}
+	if len(f.before()) != 0 {
+		t.Errorf("copies: %v", f.before())
+	}
+}
+
+func TestWithoutRoomForTheCopyNothingIsMigrated(t *testing.T) {
+	disk := t.TempDir()
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=8m"); err != nil {
+		t.Skipf("cannot mount a small disk: %v", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(disk, syscall.MNT_DETACH) })
+	f := openOldIn(t, disk)
+	if err := f.migrate(steps(1, false), false); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.migrate(steps(2, false), false); CodeOf(err) != Full || !strings.Contains(err.Error(), "nothing was changed") {
+		t.Errorf("%v", err)
+	}
+	f.is(1)
 	if len(f.before()) != 0 {
 		t.Errorf("copies: %v", f.before())
 	}
