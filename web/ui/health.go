@@ -116,6 +116,9 @@ func waited(ctx context.Context, v HealthView) string {
 
 // frameList names frames by their IDs.
 func frameList(ids []int64) string {
+	if len(ids) == 0 {
+		return "–"
+	}
 	var b strings.Builder
 	for i, id := range ids {
 		if i > 0 {
