@@ -61,7 +61,7 @@ func (b *Backup) Run() error {
 	fmt.Fprintf(os.Stderr, "%s in %s is complete and checked: database %s, %d pictures and models copied (%s), %d checked by size, %d read and verified; %d snapshots kept, %d removed; %s.\n",
 		r.Snapshot, b.Folder, ui.BytesSize(r.Database), r.Copied, ui.BytesSize(r.CopiedBytes), r.Sized, r.Verified, r.Snapshots, r.Removed, time.Duration(r.Seconds*1e9).Round(time.Millisecond))
 	if r.Repaired > 0 {
-		fmt.Fprintf(os.Stderr, "%d of the copied ones were damaged in the backup: look at its disk.\n", r.Repaired)
+		fmt.Fprintf(os.Stderr, "%d of the copied ones were damaged or missing in the backup: look at its disk.\n", r.Repaired)
 	}
 	if r.Whole() {
 		return nil

@@ -126,8 +126,12 @@ func (db *DB) backupBlobs(ctx context.Context, p BackupPlan, snapshot string, r 
 		return nil, err
 	}
 	defer n.Close()
+	before := lastNames(ctx, p.Folder)
+	if before != nil {
+		defer before.Close()
+	}
 	f := filler{
-		from: db.Blobs, to: shelf{filepath.Join(p.Folder, "blobs")}, all: p.VerifyAll, tell: p.Progress,
+		before: before, from: db.Blobs, to: shelf{filepath.Join(p.Folder, "blobs")}, all: p.VerifyAll, tell: p.Progress,
 		// The database of now: what was removed on purpose meanwhile is not lost.
 		owners: func(ctx context.Context, key string) (frames, versions []int64, err error) {
 			return owners(ctx, db.read, key)
@@ -137,6 +141,23 @@ func (db *DB) backupBlobs(ctx context.Context, p BackupPlan, snapshot string, r 
 	r.Tally, r.Losses = f.tally, f.losses()
 	r.LostCount = len(r.Frames) + len(r.Versions)
 	return f.unnamed, err
+}
+
+// lastNames are those of the newest snapshot, nil where there is none to read.
+func lastNames(ctx context.Context, folder string) *names {
+	all, err := Snapshots(folder)
+	if err != nil || len(all) == 0 {
+		return nil
+	}
+	n, err := openNames(ctx, filepath.Join(folder, all[len(all)-1].Name))
+	if err != nil {
+		return nil
+	}
+	if _, err := n.has(ctx, ""); err != nil {
+		_ = n.Close()
+		return nil
+	}
+	return n
 }
 
 // tidy removes what is no longer kept. It looks at all that lies there, so that

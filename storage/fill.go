@@ -31,14 +31,15 @@ type Tally struct {
 	CopiedBytes int64 `json:"copied_bytes"`
 	Sized       int   `json:"sized"`    // there already, and of the right size
 	Verified    int   `json:"verified"` // there already, read whole and found right
-	Repaired    int   `json:"repaired"` // of those copied, there already but damaged
+	Repaired    int   `json:"repaired"` // of those copied, damaged or missing though the snapshot before named them
 }
 
 // filler brings blobs from one place to a shelf.
 type filler struct {
 	from   *Blobs
 	to     shelf
-	all    bool // read all that is there already, not only its size
+	all    bool   // read all that is there already, not only its size
+	before *names // of the snapshot before, may be nil
 	owners func(ctx context.Context, key string) (frames, versions []int64, err error)
 	tell   func(done float64)
 	total  int
@@ -152,6 +153,11 @@ func (f *filler) one(ctx context.Context, key string, old bool) error {
 	}
 	if err := f.to.put(key, data); err != nil {
 		return err
+	}
+	if !old && f.before != nil {
+		if old, err = f.before.has(ctx, key); err != nil {
+			return err
+		}
 	}
 	f.count(func(t *Tally) {
 		t.Copied++

@@ -76,18 +76,17 @@ func (n *names) each(ctx context.Context, do func(namedBlob) error) error {
 	return explain(rows.Err())
 }
 
+func (n *names) has(ctx context.Context, key string) (named bool, err error) {
+	err = n.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM (`+n.sql+`) WHERE key = ?)`, key).Scan(&named)
+	return named, explain(err)
+}
+
 // without gives those of the keys that the database does not name.
-func (n *names) without(ctx context.Context, keys []string) ([]string, error) {
-	ask, err := n.db.PrepareContext(ctx, `SELECT EXISTS (SELECT 1 FROM (`+n.sql+`) WHERE key = ?)`)
-	if err != nil {
-		return nil, explain(err)
-	}
-	defer ask.Close()
-	var left []string
+func (n *names) without(ctx context.Context, keys []string) (left []string, err error) {
 	for _, key := range keys {
-		var named bool
-		if err := ask.QueryRowContext(ctx, key).Scan(&named); err != nil {
-			return nil, explain(err)
+		named, err := n.has(ctx, key)
+		if err != nil {
+			return nil, err
 		}
 		if !named {
 			left = append(left, key)
