@@ -2,21 +2,13 @@ package storage
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
-
-	"github.com/mattn/go-sqlite3"
 )
-
-// backupStep is how many database pages are copied before others get a turn.
-const backupStep = 512
 
 // BackupPlan says what a backup is to do.
 type BackupPlan struct {
@@ -228,103 +220,6 @@ func unnamedBy(ctx context.Context, snapshot string, keys []string) ([]string, e
 	}
 	defer n.Close()
 	return n.without(ctx, keys)
-}
-
-// writeDatabase copies a database that others may be writing into a file of its
-// own, checks the copy and gives the hex SHA-256 of what the disk has of it.
-func writeDatabase(ctx context.Context, from *sql.DB, path string) (digest string, err error) {
-	if err := copyDatabase(ctx, from, path); err != nil {
-		return "", err
-	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0o640)
-	if err != nil {
-		return "", err
-	}
-	digest, err = digestBack(f)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return "", err
-	}
-	if err := check(ctx, path); err != nil {
-		return "", fmt.Errorf("the copy is not sound: %w", err)
-	}
-	return digest, nil
-}
-
-// copyDatabase uses SQLite's online backup, page by page. A transaction holds
-// one state of the database all the while: without it, each write of the server
-// would make the copy begin anew.
-func copyDatabase(ctx context.Context, source *sql.DB, path string) error {
-	to, err := sql.Open("sqlite3", "file:"+url.PathEscape(path)+"?_journal_mode=DELETE&_synchronous=FULL")
-	if err != nil {
-		return err
-	}
-	defer to.Close()
-	from, err := source.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer from.Close()
-	if _, err := from.ExecContext(ctx, `BEGIN; SELECT count(*) FROM settings`); err != nil {
-		return err
-	}
-	defer from.ExecContext(context.WithoutCancel(ctx), `ROLLBACK`)
-	into, err := to.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer into.Close()
-	if err := copyPages(ctx, from, into); err != nil {
-		return err
-	}
-	// The copy says that it has a write-ahead log, as the original has: a file
-	// that stands for itself must not.
-	_, err = into.ExecContext(ctx, `PRAGMA journal_mode = DELETE`)
-	return err
-}
-
-func copyPages(ctx context.Context, from, into *sql.Conn) error {
-	return into.Raw(func(dst any) error {
-		return from.Raw(func(src any) error {
-			b, err := dst.(*sqlite3.SQLiteConn).Backup("main", src.(*sqlite3.SQLiteConn), "main")
-			if err != nil {
-				return err
-			}
-			for done := false; !done; {
-				if err := ctx.Err(); err != nil {
-					return errors.Join(err, b.Finish())
-				}
-				if done, err = b.Step(backupStep); err != nil {
-					return errors.Join(err, b.Finish())
-				}
-			}
-			return b.Finish()
-		})
-	})
-}
-
-// needRoom refuses to begin what the disk of a folder has no room for.
-func needRoom(folder string, bytes int64) error {
-	var s syscall.Statfs_t
-	if err := syscall.Statfs(folder, &s); err != nil {
-		return fmt.Errorf("measure the disk: %w", err)
-	}
-	if free := int64(s.Bavail) * s.Bsize; free < bytes {
-		return fail(Full, "%d MB are needed in %s and %d MB are free", bytes>>20+1, folder, free>>20)
-	}
-	return nil
-}
-
-// tellFull says in other words that a disk is full, with the cause.
-func tellFull(err error, message string) error {
-	var full *Error
-	if !errors.As(err, &full) || full.Code != Full {
-		return err
-	}
-	cause := full.Err
-	if cause == nil {
-		cause = errors.New(full.Message)
-	}
-	return &Error{Code: Full, Message: message, Err: cause}
 }
 
 func taken(folder, name string) bool {

@@ -17,7 +17,7 @@ import (
 func BenchmarkBackup(b *testing.B) {
 	const pictures, fresh = 20_000, 100
 	for b.Loop() {
-		p := openPlant(b)
+		p := openBackedUp(b)
 		p.fillWith(0, pictures)
 		timed := func(want int, change ...func(*storage.BackupPlan)) float64 {
 			began := time.Now()
@@ -38,7 +38,7 @@ func BenchmarkBackup(b *testing.B) {
 }
 
 // fillWith adds frames with pictures of 4 kB, without waiting for the disk.
-func (p *plant) fillWith(from, n int) {
+func (p *backedUp) fillWith(from, n int) {
 	p.t.Helper()
 	var all sync.WaitGroup
 	next := make(chan int)

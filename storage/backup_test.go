@@ -13,21 +13,21 @@ import (
 	"loupe/storage"
 )
 
-// plant is a data folder with a station and a folder for its backups.
-type plant struct {
+// backedUp is a data folder with a station and a folder for its backups.
+type backedUp struct {
 	*folder
 	backups string
 	st      storage.Station
 }
 
-func openPlant(t testing.TB) *plant {
+func openBackedUp(t testing.TB) *backedUp {
 	t.Helper()
 	f := open(t)
-	return &plant{folder: f, backups: filepath.Join(t.TempDir(), "backups"), st: f.station(f.recipe("Caps"), "press")}
+	return &backedUp{folder: f, backups: filepath.Join(t.TempDir(), "backups"), st: f.station(f.recipe("Caps"), "press")}
 }
 
 // frames posts so many frames.
-func (p *plant) frames(name string, n int) (all []storage.Frame) {
+func (p *backedUp) frames(name string, n int) (all []storage.Frame) {
 	p.t.Helper()
 	for i := range n {
 		all = append(all, p.frame(p.st, fmt.Sprint(name, i)))
@@ -35,11 +35,11 @@ func (p *plant) frames(name string, n int) (all []storage.Frame) {
 	return all
 }
 
-func (p *plant) plan() storage.BackupPlan {
+func (p *backedUp) plan() storage.BackupPlan {
 	return storage.BackupPlan{Folder: p.backups, Keep: 14, Progress: func(float64) {}}
 }
 
-func (p *plant) backUp(change ...func(*storage.BackupPlan)) storage.BackupRecord {
+func (p *backedUp) backUp(change ...func(*storage.BackupPlan)) storage.BackupRecord {
 	p.t.Helper()
 	plan := p.plan()
 	for _, c := range change {
@@ -53,7 +53,7 @@ func (p *plant) backUp(change ...func(*storage.BackupPlan)) storage.BackupRecord
 func verifyAll(p *storage.BackupPlan) { p.VerifyAll = true }
 
 // restore makes a data folder of a snapshot and opens it.
-func (p *plant) restore(at string) (*folder, storage.RestoreRecord) {
+func (p *backedUp) restore(at string) (*folder, storage.RestoreRecord) {
 	p.t.Helper()
 	f := &folder{t: p.t, path: filepath.Join(p.t.TempDir(), "restored")}
 	r, err := storage.Restore(p.t.Context(), storage.RestorePlan{Backup: p.backups, Snapshot: at, Folder: f.path, Progress: func(float64) {}})
@@ -100,7 +100,7 @@ func (f *folder) spoil(path string, at int64) {
 }
 
 func TestASecondBackupCopiesOnlyWhatIsNewAndBothRestore(t *testing.T) {
-	p := openPlant(t)
+	p := openBackedUp(t)
 	early := p.frames("early", 30)
 	first := p.backUp()
 	late := p.frames("late", 5)
@@ -126,7 +126,7 @@ func TestASecondBackupCopiesOnlyWhatIsNewAndBothRestore(t *testing.T) {
 }
 
 func TestTheOldestSnapshotsGoWithThePicturesThatOnlyTheyName(t *testing.T) {
-	p := openPlant(t)
+	p := openBackedUp(t)
 	frames := p.frames("part", 4)
 	keep2 := func(plan *storage.BackupPlan) { plan.Keep = 2 }
 	forget := func(fr storage.Frame) {
@@ -158,7 +158,7 @@ func TestTheOldestSnapshotsGoWithThePicturesThatOnlyTheyName(t *testing.T) {
 
 // What a damaged snapshot names is not known: nothing may be removed.
 func TestPicturesStayWhileASnapshotCannotBeRead(t *testing.T) {
-	p := openPlant(t)
+	p := openBackedUp(t)
 	frames := p.frames("part", 2)
 	old := p.backUp()
 	_, err := p.raw().Exec(`DELETE FROM frames WHERE id = ?`, frames[0].ID)
@@ -171,7 +171,7 @@ func TestPicturesStayWhileASnapshotCannotBeRead(t *testing.T) {
 }
 
 func TestDamagedPicturesInTheBackupAreCopiedAnew(t *testing.T) {
-	p := openPlant(t)
+	p := openBackedUp(t)
 	frames := p.frames("part", 6)
 	first := p.backUp()
 	p.must(os.Truncate(file(p.backups, frames[0].BlobKey), 3))
@@ -192,7 +192,7 @@ func TestDamagedPicturesInTheBackupAreCopiedAnew(t *testing.T) {
 }
 
 func TestPicturesThatThePlantHasLostDoNotKeepTheRestFromBeingSaved(t *testing.T) {
-	p := openPlant(t)
+	p := openBackedUp(t)
 	frames := p.frames("part", 5)
 	p.must(os.Remove(file(p.path, frames[1].BlobKey)))
 	p.spoil(file(p.path, frames[3].BlobKey), 2)
@@ -213,7 +213,7 @@ func TestPicturesThatThePlantHasLostDoNotKeepTheRestFromBeingSaved(t *testing.T)
 }
 
 func TestPicturesRemovedOnPurposeAreNotMissed(t *testing.T) {
-	p := openPlant(t)
+	p := openBackedUp(t)
 	frames := p.frames("part", 3)
 	raw := p.raw()
 	if _, err := raw.Exec(`ALTER TABLE frames ADD COLUMN picture_removed_at INTEGER`); err != nil {
@@ -228,7 +228,7 @@ func TestPicturesRemovedOnPurposeAreNotMissed(t *testing.T) {
 }
 
 func TestUploadedModelsAreSavedAndThoseThatCanBeRebuiltAreNot(t *testing.T) {
-	p := openPlant(t)
+	p := openBackedUp(t)
 	ctx := t.Context()
 	var keys []string
 	for _, kind := range []string{"heads", "models", "models"} {
@@ -252,7 +252,7 @@ func TestUploadedModelsAreSavedAndThoseThatCanBeRebuiltAreNot(t *testing.T) {
 }
 
 func TestABackupThatIsCutOffLeavesTheEarlierOnesAndTheNextGoesOn(t *testing.T) {
-	p := openPlant(t)
+	p := openBackedUp(t)
 	early := p.backUp()
 	p.frames("part", 130)
 	ctx, stop := context.WithCancel(t.Context())
@@ -282,7 +282,7 @@ func TestABackupThatIsCutOffLeavesTheEarlierOnesAndTheNextGoesOn(t *testing.T) {
 }
 
 func TestBackupsThatMakeNoSenseAreRefusedBeforeTheyBegin(t *testing.T) {
-	p := openPlant(t)
+	p := openBackedUp(t)
 	p.frames("part", 1)
 	p.backUp()
 	lock, err := os.OpenFile(filepath.Join(p.backups, "backup.lock"), os.O_RDWR, 0)

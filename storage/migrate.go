@@ -24,7 +24,8 @@ const keptMigrations = 3
 
 const beforeMigration = "before-migration-"
 
-// migrationRoom is what a migration may need beside the copy of the database.
+// migrationRoom is what a migration may need at least: as much again as the copy
+// of the database, for new indexes and the write-ahead log, and this.
 const migrationRoom = 64 << 20
 
 // bringUpToDate migrates the schema to the newest, or refuses to.
@@ -114,7 +115,7 @@ func (m *migrator) backUp(ctx context.Context, now time.Time) (path string, err 
 	if err != nil {
 		return "", explain(fmt.Errorf("measure the database: %w", err))
 	}
-	if err := needRoom(dir, pages*size+migrationRoom); err != nil {
+	if err := needRoom(dir, 2*pages*size+migrationRoom); err != nil {
 		return "", err
 	}
 	path = filepath.Join(dir, beforeMigration+now.UTC().Format("20060102T150405.000")+databaseSuffix)

@@ -103,10 +103,9 @@ func owners(ctx context.Context, q querier, key string) (frames, versions []int6
 	if err != nil {
 		return nil, nil, err
 	}
-	id := func(s scanner) (id int64, err error) { return id, s.Scan(&id) }
-	if frames, err = list(ctx, q, id, `SELECT id FROM frames WHERE blob_key = ? AND `+condition+` ORDER BY id`, key); err != nil {
+	if frames, err = list(ctx, q, scanID, `SELECT id FROM frames WHERE blob_key = ? AND `+condition+` ORDER BY id`, key); err != nil {
 		return nil, nil, err
 	}
-	versions, err = list(ctx, q, id, `SELECT id FROM versions WHERE head_key = ?1 OR (head_key = '' AND model_key = ?1) ORDER BY id`, key)
+	versions, err = list(ctx, q, scanID, `SELECT id FROM versions WHERE head_key = ?1 OR (head_key = '' AND model_key = ?1) ORDER BY id`, key)
 	return frames, versions, err
 }

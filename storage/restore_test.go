@@ -13,7 +13,7 @@ import (
 )
 
 func TestARestoreThatIsCutOffIsNoDataFolderUntilItHasEnded(t *testing.T) {
-	p := openPlant(t)
+	p := openBackedUp(t)
 	frames := p.frames("part", 130)
 	p.backUp()
 	plan := storage.RestorePlan{Backup: p.backups, Folder: filepath.Join(t.TempDir(), "restored")}
@@ -47,7 +47,7 @@ func TestARestoreThatIsCutOffIsNoDataFolderUntilItHasEnded(t *testing.T) {
 }
 
 func TestABackupOfThePreviousLayoutRestores(t *testing.T) {
-	p := openPlant(t)
+	p := openBackedUp(t)
 	frames := p.frames("part", 3)
 	r := p.backUp()
 	p.must(os.Rename(filepath.Join(p.backups, r.Snapshot), filepath.Join(p.backups, "loupe.db")))
@@ -66,7 +66,7 @@ func TestABackupOfThePreviousLayoutRestores(t *testing.T) {
 }
 
 func TestADamagedSnapshotIsToldAndAnOlderOneRestores(t *testing.T) {
-	p := openPlant(t)
+	p := openBackedUp(t)
 	frames := p.frames("part", 2)
 	old, damaged := p.backUp(), p.backUp()
 	p.spoil(filepath.Join(p.backups, damaged.Snapshot), 9000)
@@ -118,7 +118,7 @@ func small(t *testing.T, bytes string) string {
 }
 
 func TestAFullDiskIsToldWithItsFolder(t *testing.T) {
-	p := openPlant(t)
+	p := openBackedUp(t)
 	disk := small(t, "1m")
 	for n := range 3 { // pictures of 400 kB
 		data := make([]byte, 400<<10)

@@ -1,8 +1,6 @@
 package storage
 
 import (
-	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -195,36 +193,6 @@ func checkDigest(folder, name string) error {
 	digest, err := digestOf(filepath.Join(folder, name))
 	if err == nil && !strings.HasPrefix(string(text), digest+" ") {
 		err = fail(Conflict, "%s is damaged: it is not what was written", name)
-	}
-	return err
-}
-
-// openSnapshot opens a database file that nobody writes, wherever it lies: it
-// makes no files beside it.
-func openSnapshot(path string) (*sql.DB, error) {
-	return sql.Open("sqlite3", dsn(path, "ro")+"&immutable=1")
-}
-
-// check asks SQLite whether the database of a snapshot is sound.
-func check(ctx context.Context, path string) error {
-	db, err := openSnapshot(path)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	var answer string
-	if err := db.QueryRowContext(ctx, `PRAGMA integrity_check`).Scan(&answer); err != nil {
-		return err
-	}
-	if answer != "ok" {
-		return fail(Conflict, "SQLite says: %s", answer)
-	}
-	err = db.QueryRowContext(ctx, `SELECT "table" FROM pragma_foreign_key_check`).Scan(&answer)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	if err == nil {
-		err = fail(Conflict, "rows of %s point at nothing", answer)
 	}
 	return err
 }
