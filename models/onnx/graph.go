@@ -6,11 +6,9 @@ package onnx
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
 
 	"google.golang.org/protobuf/proto"
 
@@ -119,40 +117,4 @@ func integer(name string, v int64) *AttributeProto {
 
 func float(name string, v float32) *AttributeProto {
 	return &AttributeProto{Name: proto.String(name), Type: AttributeProto_FLOAT.Enum(), F: proto.Float32(v)}
-}
-
-// Metadata is what a version's file says about itself.
-type Metadata struct {
-	Classes []string // in the order of the outputs
-	Size    int      // input side in pixels
-}
-
-const (
-	classesKey = "loupe.classes"
-	sizeKey    = "loupe.size"
-)
-
-// ReadMetadata reads the metadata of a version's file.
-func ReadMetadata(model []byte) (Metadata, error) {
-	var m ModelProto
-	if err := proto.Unmarshal(model, &m); err != nil {
-		return Metadata{}, fmt.Errorf("this is not an ONNX file: %w", err)
-	}
-	var md Metadata
-	for _, p := range m.MetadataProps {
-		var err error
-		switch p.GetKey() {
-		case classesKey:
-			err = json.Unmarshal([]byte(p.GetValue()), &md.Classes)
-		case sizeKey:
-			md.Size, err = strconv.Atoi(p.GetValue())
-		}
-		if err != nil {
-			return md, fmt.Errorf("read %s: %w", p.GetKey(), err)
-		}
-	}
-	if len(md.Classes) == 0 || md.Size == 0 {
-		return md, errors.New("this ONNX file does not name its classes: it is not a version of Loupe")
-	}
-	return md, nil
 }

@@ -8,7 +8,6 @@ import (
 	"image/png"
 	"math"
 	"math/rand/v2"
-	"reflect"
 	"slices"
 	"testing"
 
@@ -298,19 +297,6 @@ func TestTheSameHeadGivesTheSameFile(t *testing.T) {
 	}
 	if bytes.Equal(file, version(t, drawnHead(2, 3, 224, 0.05))) {
 		t.Error("another head gives the same file")
-	}
-}
-
-func TestMetadata(t *testing.T) {
-	h := drawnHead(1, 3, 320, 0.05)
-	md, err := onnx.ReadMetadata(version(t, h))
-	if err != nil || !reflect.DeepEqual(md.Classes, h.Classes) || md.Size != 320 {
-		t.Errorf("read %+v, %v", md, err)
-	}
-	for name, file := range map[string][]byte{"text": []byte("no model"), "an extractor": extractor(t, 224), "the backbone": backbone(t)} {
-		if _, err := onnx.ReadMetadata(file); err == nil {
-			t.Errorf("%s was taken for a version", name)
-		}
 	}
 }
 
