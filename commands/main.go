@@ -28,6 +28,7 @@ type Loupe struct {
 	Backup     Backup     `cmd:"" help:"Copy a data folder while it is in use."`
 	Restore    Restore    `cmd:"" help:"Make a data folder of a backup."`
 	RawForward RawForward `cmd:"" hidden:""`
+	TryModel   TryModel   `cmd:"" hidden:""`
 	Systemd    Systemd    `cmd:"" help:"Write unit files for systemd."`
 	Person     Person     `cmd:"" help:"List people, or give somebody a new password."`
 	Version    Version    `cmd:"" help:"Print the version of Loupe, Go and OpenCV."`

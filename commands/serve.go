@@ -115,13 +115,18 @@ func greet(a *App) {
 // workerCommand starts this program as a worker.
 func workerCommand(a AppSettings, natsURL string, access wire.Access, blobs string) func(id string) *exec.Cmd {
 	return func(id string) *exec.Cmd {
-		program, err := os.Executable()
-		if err != nil {
-			program = os.Args[0]
-		}
-		cmd := exec.Command(program, "worker", "--leash", "--id", id, "--threads", strconv.Itoa(a.Threads))
+		cmd := exec.Command(ownProgram(), "worker", "--leash", "--id", id, "--threads", strconv.Itoa(a.Threads))
 		cmd.Env = append(accessEnvironment(access), "LOUPE_NATS="+natsURL, "LOUPE_BLOBS="+blobs)
 		cmd.Stderr = os.Stderr
 		return cmd
 	}
+}
+
+// ownProgram is this program's file.
+func ownProgram() string {
+	program, err := os.Executable()
+	if err != nil {
+		return os.Args[0]
+	}
+	return program
 }

@@ -130,9 +130,14 @@ func (b *bench) ask(subject string, question, answer any) {
 // version stores one that finds each picture of the class with index top.
 func (b *bench) version(key string, top int, names ...string) vision.ModelRef {
 	b.T.Helper()
+	return vision.ModelRef{Key: key, SHA256: b.put(key, writeVersion(b.T, 224, top, names)), Size: 224, Classes: names}
+}
+
+func writeVersion(t *testing.T, size, top int, names []string) []byte {
+	t.Helper()
 	backbone, err := models.Backbone()
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 	k := len(names)
 	w := onnx.Weights{LocalBias: make([]float32, k), Pooled: make([]float32, k*onnx.PooledLen), PooledBias: make([]float32, k), Sharpness: 4}
@@ -140,11 +145,11 @@ func (b *bench) version(key string, top int, names ...string) vision.ModelRef {
 	for i, channels := range []int{40, 112, 320} {
 		w.Local[i] = make([]float32, k*channels)
 	}
-	file, err := onnx.WriteVersion(backbone, 224, w, names)
+	file, err := onnx.WriteVersion(backbone, size, w, names)
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
-	return vision.ModelRef{Key: key, SHA256: b.put(key, file), Size: 224, Classes: names}
+	return file
 }
 
 func frame(m vision.ModelRef) wire.JudgeRequest {
