@@ -66,19 +66,24 @@ func (db *DB) AddJob(ctx context.Context, j Job) (Job, bool, error) {
 		if CodeOf(err) != NotFound {
 			return err
 		}
-		j.State, j.CreatedAt, j.Result, added = JobQueued, db.now(), json.RawMessage("{}"), true
-		res, err := tx.Exec(`INSERT INTO jobs (kind, recipe_id, state, params_json, created_by, created_at) VALUES (?,?,?,?,?,?)`,
-			j.Kind, nullID(j.RecipeID), j.State, string(j.Params), j.CreatedBy, millis(j.CreatedAt))
-		if err != nil {
-			return err
-		}
-		j.ID, err = res.LastInsertId()
-		return err
+		added = true
+		return db.insertJob(tx, &j)
 	})
 	if err == nil && added {
 		db.emitJob(j)
 	}
 	return j, added, err
+}
+
+func (db *DB) insertJob(tx *sql.Tx, j *Job) error {
+	j.State, j.CreatedAt, j.Result = JobQueued, db.now(), json.RawMessage("{}")
+	res, err := tx.Exec(`INSERT INTO jobs (kind, recipe_id, state, params_json, created_by, created_at) VALUES (?,?,?,?,?,?)`,
+		j.Kind, nullID(j.RecipeID), j.State, string(j.Params), j.CreatedBy, millis(j.CreatedAt))
+	if err != nil {
+		return err
+	}
+	j.ID, err = res.LastInsertId()
+	return err
 }
 
 func (db *DB) emitJob(j Job) {
@@ -156,6 +161,11 @@ func (db *DB) RequeueJobs(ctx context.Context) error {
 // Job finds a job by ID.
 func (db *DB) Job(ctx context.Context, id int64) (Job, error) {
 	return one(ctx, db.read, "job", scanJob, `SELECT `+jobColumns+` FROM jobs WHERE id = ?`, id)
+}
+
+// LastJob finds the newest job of a kind and recipe.
+func (db *DB) LastJob(ctx context.Context, recipeID int64, kind string) (Job, error) {
+	return one(ctx, db.read, "job", scanJob, `SELECT `+jobColumns+` FROM jobs WHERE recipe_id = ? AND kind = ? ORDER BY id DESC LIMIT 1`, recipeID, kind)
 }
 
 // Jobs lists the newest jobs, of one recipe where recipeID is not 0.

@@ -33,7 +33,7 @@ type Version struct {
 	Size      int           // input side in pixels
 	Region    vision.Region // the part of the picture that it learned on
 	Classes   []string      // in the order of its outputs
-	HeadKey   string        // blob of the trained head, from which the model file can be rebuilt
+	HeadKey   string        // blob of the trained head, from which the model file can be rebuilt; "" for an uploaded file
 	ModelKey  string        // blob of the ONNX file
 	ModelSHA  string        // hex SHA-256 of the ONNX file
 	Statement json.RawMessage
@@ -44,6 +44,9 @@ type Version struct {
 	CreatedAt time.Time
 	TrainedOn []int64 // frame IDs in rising order, for AddVersion alone: see TrainedOn
 }
+
+// Uploaded says that the version came as a file: there is no head to rebuild it from.
+func (v Version) Uploaded() bool { return v.HeadKey == "" }
 
 // Model names the version's ONNX file for a worker.
 func (v Version) Model() vision.ModelRef {
@@ -93,22 +96,8 @@ func (db *DB) AddVersion(ctx context.Context, v Version, results []Result) (Vers
 	if err != nil {
 		return v, err
 	}
-	v.State, v.CreatedAt = Candidate, db.now()
 	err = db.change(ctx, func(tx *sql.Tx) error {
-		if err := tx.QueryRow(`SELECT ifnull(max(number), 0) + 1 FROM versions WHERE recipe_id = ?`, v.RecipeID).Scan(&v.Number); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(`UPDATE versions SET state = 'retired' WHERE recipe_id = ? AND state = 'candidate'`, v.RecipeID); err != nil {
-			return err
-		}
-		res, err := tx.Exec(`INSERT INTO versions (recipe_id, number, parent_id, state, size, region_json, classes_json, head_key, model_key, model_sha256,
-			statement_json, report_json, results, trained_on, decision, job_id, created_by, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
-			v.RecipeID, v.Number, nullID(v.ParentID), v.State, v.Size, marshal(v.Region), marshal(v.Classes), v.HeadKey, v.ModelKey, v.ModelSHA,
-			string(v.Statement), string(v.Report), packed, trained, v.Decision, nullID(v.JobID), v.CreatedBy, millis(v.CreatedAt))
-		if err != nil {
-			return fmt.Errorf("store the version: %w", err)
-		}
-		if v.ID, err = res.LastInsertId(); err != nil {
+		if err := db.insertVersion(tx, &v, packed, trained); err != nil {
 			return err
 		}
 		return db.audit(tx, v.CreatedBy, "version.add", versionSubject(v.ID), nil, map[string]any{"recipe": v.RecipeID, "number": v.Number, "sha256": v.ModelSHA})
@@ -117,6 +106,25 @@ func (db *DB) AddVersion(ctx context.Context, v Version, results []Result) (Vers
 		db.emit(Event{Kind: VersionChanged, ID: v.ID, RecipeID: v.RecipeID})
 	}
 	return v, err
+}
+
+func (db *DB) insertVersion(tx *sql.Tx, v *Version, results, trained []byte) error {
+	v.State, v.CreatedAt = Candidate, db.now()
+	if err := tx.QueryRow(`SELECT ifnull(max(number), 0) + 1 FROM versions WHERE recipe_id = ?`, v.RecipeID).Scan(&v.Number); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(`UPDATE versions SET state = 'retired' WHERE recipe_id = ? AND state = 'candidate'`, v.RecipeID); err != nil {
+		return err
+	}
+	res, err := tx.Exec(`INSERT INTO versions (recipe_id, number, parent_id, state, size, region_json, classes_json, head_key, model_key, model_sha256,
+		statement_json, report_json, results, trained_on, decision, job_id, created_by, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		v.RecipeID, v.Number, nullID(v.ParentID), v.State, v.Size, marshal(v.Region), marshal(v.Classes), v.HeadKey, v.ModelKey, v.ModelSHA,
+		string(v.Statement), string(v.Report), results, trained, v.Decision, nullID(v.JobID), v.CreatedBy, millis(v.CreatedAt))
+	if err != nil {
+		return fmt.Errorf("store the version: %w", err)
+	}
+	v.ID, err = res.LastInsertId()
+	return err
 }
 
 // Promote makes a version its recipe's champion and retires the one before.
