@@ -14,24 +14,47 @@ import (
 // evaluate judges the test share by the new head, and by the champion on the
 // same frames.
 func (t *training) evaluate(ctx context.Context, h *head.Head) (Report, []storage.Result, error) {
-	var r Report
 	results, err := t.predict(ctx, h, t.prep)
 	if err != nil {
-		return r, nil, err
+		return Report{}, nil, err
 	}
+	r, err := t.compare(ctx, 0, results)
+	return r, results, err
+}
+
+// compare reports on a version's results beside the champion's on the same
+// frames. own is the version's ID, 0 for one that is not stored yet.
+func (t *training) compare(ctx context.Context, own int64, results []storage.Result) (Report, error) {
 	candidate := t.samples(results)
 	names := t.reportClasses()
-	r.Candidate = evaluation.Evaluate(names, candidate)
-	if t.recipe.ChampionID == 0 {
-		return r, results, nil
+	r := Report{Candidate: evaluation.Evaluate(names, candidate)}
+	if t.recipe.ChampionID == 0 || t.recipe.ChampionID == own {
+		return r, nil
 	}
 	v, err := t.db.Version(ctx, t.recipe.ChampionID)
 	if err != nil {
-		return r, nil, err
+		return r, err
 	}
-	old, err := t.registry.head(ctx, v)
+	results, err = t.resultsOf(ctx, v)
 	if err != nil {
-		return r, nil, err
+		return r, err
+	}
+	champion := t.samples(results)
+	report := evaluation.Evaluate(names, champion)
+	comparison := evaluation.Compare(champion, candidate)
+	r.Champion, r.ChampionID, r.Comparison = &report, v.ID, &comparison
+	return r, nil
+}
+
+// resultsOf judges the test share by a stored version: by its head where it has
+// one, else by the workers.
+func (t *training) resultsOf(ctx context.Context, v storage.Version) ([]storage.Result, error) {
+	if v.Uploaded() {
+		return t.judgeAll(ctx, v, 0.9, 0.95)
+	}
+	h, err := t.registry.head(ctx, v)
+	if err != nil {
+		return nil, err
 	}
 	prep := vision.Preparation{Region: v.Region, Size: v.Size}
 	missing, err := t.features.missing(prep, 1, t.test)
@@ -39,17 +62,9 @@ func (t *training) evaluate(ctx context.Context, h *head.Head) (Report, []storag
 		err = t.features.computeAll(ctx, missing, t.featureProgress)
 	}
 	if err != nil {
-		return r, nil, err
+		return nil, err
 	}
-	oldResults, err := t.predict(ctx, old, prep)
-	if err != nil {
-		return r, nil, err
-	}
-	champion := t.samples(oldResults)
-	report := evaluation.Evaluate(names, champion)
-	comparison := evaluation.Compare(champion, candidate)
-	r.Champion, r.ChampionID, r.Comparison = &report, v.ID, &comparison
-	return r, results, nil
+	return t.predict(ctx, h, prep)
 }
 
 // reportClasses are the recipe's classes and whatever an older champion may
@@ -121,10 +136,13 @@ func (t *training) decide(ctx context.Context, v storage.Version) (string, error
 		return "", fmt.Errorf("read the report of version %d: %w", v.Number, err)
 	}
 	ok, reason := true, "it is the first version"
-	if r.Champion != nil {
+	switch {
+	case v.Uploaded() && r.Candidate.N == 0:
+		ok, reason = false, untested
+	case r.Champion != nil:
 		ok, reason = evaluation.Rule{Metric: t.recipe.Promote.Metric, Margin: t.recipe.Promote.Margin}.NotWorse(*r.Champion, r.Candidate)
 	}
-	if ok && !t.recipe.Promote.Auto && r.Champion != nil {
+	if ok && !t.recipe.Promote.Auto && (r.Champion != nil || v.Uploaded()) {
 		ok, reason = false, "the recipe leaves promoting to people; "+reason
 	}
 	t.state.Promoted, t.state.Decision = ok, reason

@@ -21,8 +21,8 @@ type trainParams struct {
 	UpTo int64 `json:"up_to"` // the newest correction when it was asked for
 }
 
-// Learner turns corrections into versions: it runs the training jobs, one at a
-// time, and starts them by the recipes' rules.
+// Learner turns corrections into versions: it runs the training jobs and the
+// evaluations of uploads, one at a time, and starts trainings by the recipes' rules.
 type Learner struct {
 	db       *storage.DB
 	registry *Registry
@@ -133,7 +133,11 @@ func (l *Learner) run(ctx context.Context, j storage.Job) {
 	if now, err := l.db.Job(ctx, j.ID); err != nil || now.State != storage.JobRunning {
 		return // cancelled between taking and starting it
 	}
-	result, message, err := l.train(job, j)
+	work := l.train
+	if j.Kind == EvaluateJob {
+		work = l.assess
+	}
+	result, message, err := work(job, j)
 	switch {
 	case ctx.Err() != nil:
 		return // the job stays marked running and is taken up again at the next start
@@ -142,7 +146,7 @@ func (l *Learner) run(ctx context.Context, j storage.Job) {
 	case err != nil:
 		message = err.Error()
 		if !errors.As(err, new(*storage.Error)) && !errors.As(err, new(*TooLittleData)) {
-			l.log.Error("a training failed", "job", j.ID, "error", err)
+			l.log.Error("a job failed", "kind", j.Kind, "job", j.ID, "error", err)
 		}
 		err = l.db.EndJob(ctx, j.ID, storage.JobFailed, message, result)
 	default:

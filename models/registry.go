@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"loupe/models/head"
@@ -14,12 +15,24 @@ import (
 // Registry keeps the versions: their heads for ever, their model files while
 // they are needed, and which of them is a recipe's champion.
 type Registry struct {
-	db   *storage.DB
-	crew *pool.Pool
+	db    *storage.DB
+	crew  *pool.Pool
+	files sync.Mutex // held while an upload is stored and while old files are cleared: both may mean the same file
 }
 
 // NewRegistry makes a registry.
 func NewRegistry(db *storage.DB, crew *pool.Pool) *Registry { return &Registry{db: db, crew: crew} }
+
+// addUpload stores the file of an upload and then its row.
+func (r *Registry) addUpload(ctx context.Context, v storage.Version, about Upload, file []byte) (storage.Version, storage.Job, error) {
+	r.files.Lock()
+	defer r.files.Unlock()
+	var err error
+	if v.ModelKey, err = r.db.Blobs.PutContent(ctx, "models", file); err != nil {
+		return v, storage.Job{}, err
+	}
+	return r.db.AddUpload(ctx, v, EvaluateJob, about)
+}
 
 // build writes a head as an ONNX file. The same head always gives the same bytes.
 func build(h *head.Head, size int) ([]byte, error) {
@@ -56,6 +69,9 @@ func (r *Registry) ModelFile(ctx context.Context, versionID int64) ([]byte, erro
 	}
 	if err != nil && storage.CodeOf(err) != storage.NotFound {
 		return nil, err
+	}
+	if v.Uploaded() {
+		return nil, &storage.Error{Code: storage.Conflict, Message: fmt.Sprintf("the file of version %d, which was uploaded, is lost or damaged: restore it from a backup or upload it again", v.Number)}
 	}
 	h, err := r.head(ctx, v)
 	if err != nil {
@@ -119,8 +135,10 @@ func (r *Registry) warm(ctx context.Context, v storage.Version) {
 const keptFiles = 5
 
 // clear removes the model files of old versions; each takes 13 MB, its head some
-// hundred kB.
+// hundred kB. A file that was uploaded, to whichever recipe, stays.
 func (r *Registry) clear(ctx context.Context, recipeID int64) error {
+	r.files.Lock()
+	defer r.files.Unlock()
 	all, err := r.db.Versions(ctx, recipeID, keptFiles+20)
 	if err != nil {
 		return err
@@ -132,10 +150,15 @@ func (r *Registry) clear(ctx context.Context, recipeID int64) error {
 		}
 	}
 	for _, v := range all {
-		if !kept[v.ModelKey] {
-			if err := r.db.Blobs.Delete(ctx, v.ModelKey); err != nil {
-				return err
-			}
+		if kept[v.ModelKey] {
+			continue
+		}
+		uploaded, err := r.db.UploadedFile(ctx, v.ModelKey)
+		if err == nil && !uploaded {
+			err = r.db.Blobs.Delete(ctx, v.ModelKey)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -49,15 +49,13 @@ func (l *Learner) watchRules(ctx context.Context) {
 // Waiting counts the corrections of a recipe since a training was last asked
 // for, and gives the time of the newest.
 func (l *Learner) Waiting(ctx context.Context, recipeID int64) (int, time.Time, error) {
-	jobs, err := l.db.Jobs(ctx, recipeID, 1)
-	if err != nil {
-		return 0, time.Time{}, err
-	}
 	var last trainParams
-	if len(jobs) > 0 {
-		if err := json.Unmarshal(jobs[0].Params, &last); err != nil {
-			return 0, time.Time{}, err
-		}
+	j, err := l.db.LastJob(ctx, recipeID, TrainJob)
+	if err == nil {
+		err = json.Unmarshal(j.Params, &last)
+	}
+	if err != nil && storage.CodeOf(err) != storage.NotFound {
+		return 0, time.Time{}, err
 	}
 	n, _, at, err := l.db.CorrectionsSince(ctx, recipeID, last.UpTo)
 	return n, at, err
@@ -69,11 +67,11 @@ func (l *Learner) applyRule(ctx context.Context, recipeID int64) (settled bool, 
 	if err != nil || r.Learn.After == 0 {
 		return true, err
 	}
-	jobs, err := l.db.Jobs(ctx, recipeID, 1)
-	if err != nil {
+	j, err := l.db.LastJob(ctx, recipeID, TrainJob)
+	if err != nil && storage.CodeOf(err) != storage.NotFound {
 		return false, err
 	}
-	if len(jobs) > 0 && !jobs[0].State.Ended() {
+	if err == nil && !j.State.Ended() {
 		return false, nil // let it end; what came after it counts then
 	}
 	n, at, err := l.Waiting(ctx, recipeID)

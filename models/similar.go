@@ -6,7 +6,7 @@ import (
 	"math"
 	"sort"
 
-	"loupe/models/head"
+	"loupe/models/features"
 	"loupe/models/onnx"
 	"loupe/storage"
 	"loupe/vision"
@@ -31,8 +31,12 @@ func NewPooledCache(db *storage.DB, features *Extractor, registry *Registry) *Po
 	return &PooledCache{db, features, registry}
 }
 
-// Keep stores the pooled features that came with a verdict of the version.
+// Keep stores the pooled features that came with a verdict of the version. Those
+// of an uploaded one are left out: another network's do not compare.
 func (p *PooledCache) Keep(frameID int64, v storage.Version, pooled []float32) error {
+	if v.Uploaded() {
+		return nil
+	}
 	store, err := p.features.store(vision.Preparation{Region: v.Region, Size: v.Size})
 	if err != nil {
 		return err
@@ -52,8 +56,8 @@ const pooledKept = 50_000
 const similarAmong = 3000
 
 // Similar finds the n labelled frames of the same recipe that look most like a
-// frame, most similar first: by the cosine of their pooled features,
-// standardised as the champion's head does.
+// frame, most similar first: by the cosine of their pooled features, standardised
+// as the champion's head does, or where it has none, over the labelled frames.
 func (p *PooledCache) Similar(ctx context.Context, frameID int64, n int) ([]SimilarFrame, error) {
 	f, err := p.db.Frame(ctx, frameID)
 	if err != nil {
@@ -67,11 +71,10 @@ func (p *PooledCache) Similar(ctx context.Context, frameID int64, n int) ([]Simi
 	if err != nil {
 		return nil, err
 	}
-	h, err := p.registry.head(ctx, v)
-	if err != nil {
-		return nil, err
-	}
 	prep := vision.Preparation{Region: v.Region, Size: v.Size}
+	if v.Uploaded() {
+		prep = vision.Preparation{Region: r.Region, Size: r.Size} // whose features trainings keep
+	}
 	store, err := p.features.store(prep)
 	if err != nil {
 		return nil, err
@@ -88,18 +91,22 @@ func (p *PooledCache) Similar(ctx context.Context, frameID int64, n int) ([]Simi
 			return nil, fmt.Errorf("features of frame %d: %w", frameID, err)
 		}
 	}
-	unit(own, h)
 	labelled, err := p.db.FramesWithLabel(ctx, r.ID, similarAmong)
 	if err != nil {
 		return nil, err
 	}
+	scale, err := p.scale(ctx, v, store, labelled)
+	if err != nil {
+		return nil, err
+	}
+	scale.unit(own)
 	var all []SimilarFrame
 	other := make([]float32, onnx.PooledLen)
 	for _, l := range labelled {
 		if l.FrameID == frameID || store.ReadPooled(l.FrameID, other) != nil {
 			continue
 		}
-		unit(other, h)
+		scale.unit(other)
 		var dot float64
 		for i, x := range other {
 			dot += float64(x * own[i])
@@ -110,18 +117,52 @@ func (p *PooledCache) Similar(ctx context.Context, frameID int64, n int) ([]Simi
 	return all[:min(n, len(all))], nil
 }
 
+// scale standardises pooled features.
+type scale struct{ mean, std []float32 }
+
+// scale gives the standardisation of a version's head, or of the labelled frames.
+func (p *PooledCache) scale(ctx context.Context, v storage.Version, store *features.Store, labelled []storage.LabelledFrame) (scale, error) {
+	if !v.Uploaded() {
+		h, err := p.registry.head(ctx, v)
+		if err != nil {
+			return scale{}, err
+		}
+		return scale{h.PooledMean, h.PooledStd}, nil
+	}
+	var sum, square [onnx.PooledLen]float64
+	x := make([]float32, onnx.PooledLen)
+	n := 0.0
+	for _, l := range labelled {
+		if store.ReadPooled(l.FrameID, x) != nil {
+			continue
+		}
+		n++
+		for i, y := range x {
+			sum[i] += float64(y)
+			square[i] += float64(y) * float64(y)
+		}
+	}
+	s := scale{make([]float32, onnx.PooledLen), make([]float32, onnx.PooledLen)}
+	for i := range sum {
+		mean := sum[i] / max(n, 1)
+		s.mean[i] = float32(mean)
+		s.std[i] = float32(math.Sqrt(max(square[i]/max(n, 1)-mean*mean, 1e-12)))
+	}
+	return s, nil
+}
+
 // unit standardises pooled features and scales them to length one.
-func unit(x []float32, h *head.Head) {
+func (s scale) unit(x []float32) {
 	var square float64
 	for i := range x {
-		x[i] = (x[i] - h.PooledMean[i]) / h.PooledStd[i]
+		x[i] = (x[i] - s.mean[i]) / s.std[i]
 		square += float64(x[i]) * float64(x[i])
 	}
 	if square == 0 {
 		return
 	}
-	scale := float32(1 / math.Sqrt(square))
+	length := float32(1 / math.Sqrt(square))
 	for i := range x {
-		x[i] *= scale
+		x[i] *= length
 	}
 }

@@ -14,7 +14,8 @@ import (
 	"loupe/vision"
 )
 
-// Statement says how a version was trained.
+// Statement says how a version was trained, or with Upload alone, where its file
+// came from.
 type Statement struct {
 	Loss           string               `json:"loss"`
 	Optimiser      string               `json:"optimiser"`
@@ -28,6 +29,7 @@ type Statement struct {
 	Corrections    int                  `json:"corrections"`     // since the training before
 	Curve          []float64            `json:"curve"`           // mean loss of each pass
 	Seconds        float64              `json:"seconds"`         // of fitting
+	Upload         *Upload              `json:"upload,omitempty"`
 }
 
 // Report compares a version with the champion on the same frames of the test share.
