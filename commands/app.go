@@ -16,6 +16,7 @@ import (
 	"loupe/storage"
 	"loupe/vision"
 	"loupe/vision/pool"
+	"loupe/vision/trial"
 	"loupe/vision/wire"
 	"loupe/web"
 	"loupe/web/demo"
@@ -29,8 +30,9 @@ type AppSettings struct {
 	NATSURL    string // "" for the built-in server
 	NATSAccess wire.Access
 	NATSListen string
-	Workers    int // local worker processes
-	Threads    int // of each
+	Workers    int           // local worker processes
+	Threads    int           // of each
+	TrialLimit time.Duration // for trying an uploaded model; 0 for the default
 	Gate       vision.Gate
 	Secure     bool
 	Demo       demo.Timing
@@ -80,11 +82,12 @@ func OpenApp(ctx context.Context, s AppSettings) (*App, error) {
 	a.extractor = models.NewExtractor(a.DB, a.Crew, filepath.Join(cache, "features"), s.Log)
 	a.Registry = models.NewRegistry(a.DB, a.Crew)
 	similar := models.NewPooledCache(a.DB, a.extractor, a.Registry)
+	uploads := models.NewUploads(a.DB, a.Registry, trial.New(trial.Settings{Command: trialCommand, Limit: s.TrialLimit}))
 	a.Learner = models.NewLearner(a.DB, a.Registry, a.extractor, s.Log)
 	a.dispatcher = models.NewDispatcher(a.DB, a.Crew, a.pictures, similar, s.Log)
 	a.Demo = demo.New(demo.Settings{DB: a.DB, Train: a.Learner.Train, URL: a.URL, Log: s.Log, Timing: s.Demo})
 	a.web = web.New(web.Settings{
-		DB: a.DB, Crew: a.Crew, Learner: a.Learner, Registry: a.Registry, Pictures: a.pictures, Similar: similar,
+		DB: a.DB, Crew: a.Crew, Learner: a.Learner, Registry: a.Registry, Uploads: uploads, Pictures: a.pictures, Similar: similar,
 		Demo: a.Demo, Gate: s.Gate, Version: programVersion(), Log: s.Log, Secure: s.Secure,
 	})
 	a.Crew.OnWorkerUp(func(w pool.Worker) {

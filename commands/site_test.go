@@ -33,18 +33,23 @@ type site struct {
 
 func startSite(t testing.TB) *site { return startSiteIn(t, t.TempDir()) }
 
-// startSiteIn serves a data folder until stop is called or the test ends.
-func startSiteIn(t testing.TB, folder string) *site {
+// startSiteIn serves a data folder until stop is called or the test ends; with
+// changes its settings.
+func startSiteIn(t testing.TB, folder string, with ...func(*AppSettings)) *site {
 	t.Helper()
 	t.Setenv("LOUPE_TEST_PROGRAM", "1") // for the workers
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	app, err := OpenApp(t.Context(), AppSettings{
+	settings := AppSettings{
 		Folder: folder, Listener: l, Workers: 2, Threads: 1, Gate: vision.DefaultGate, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Demo: demo.Timing{Examples: 4, Pace: 500 * time.Millisecond, Novelty: time.Hour},
-	})
+	}
+	for _, change := range with {
+		change(&settings)
+	}
+	app, err := OpenApp(t.Context(), settings)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,13 +23,13 @@ var lesson struct {
 func startTaught(t testing.TB) *site { return startTaughtIn(t, t.TempDir()) }
 
 // startTaughtIn does so in a folder that is empty.
-func startTaughtIn(t testing.TB, folder string) *site {
+func startTaughtIn(t testing.TB, folder string, with ...func(*AppSettings)) *site {
 	t.Helper()
 	learn(t)
 	if err := os.CopyFS(folder, os.DirFS(lesson.folder)); err != nil {
 		t.Fatal(err)
 	}
-	s := startSiteIn(t, folder)
+	s := startSiteIn(t, folder, with...)
 	s.recipe, s.token = lesson.recipe, lesson.token
 	s.Admin, s.Password = lesson.admin, lesson.password
 	s.station = client.New(s.URL, s.token)

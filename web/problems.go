@@ -22,7 +22,9 @@ type problem struct {
 	Status   int    `json:"status"`
 	Detail   string `json:"detail,omitempty"`
 	Instance string `json:"instance,omitempty"`
-	Code     string `json:"code"` // stable, for programs
+	Code     string `json:"code"`               // stable, for programs
+	Operator string `json:"operator,omitempty"` // of a model file, that cannot be read
+	Node     string `json:"node,omitempty"`     // where it is used
 
 	retryAfter string // seconds
 	logged     bool
@@ -44,10 +46,13 @@ func problemOf(err error) *problem {
 	var picture *pool.PictureError
 	var fromEcho *echo.HTTPError
 	var large *http.MaxBytesError
+	refused := modelProblem(err)
 	switch {
 	case errors.As(err, &p):
 		copied := *p
 		p = &copied
+	case refused != nil:
+		p = refused
 	case errors.As(err, &refusal):
 		p = &problem{Status: refusalStatus(refusal.Code), Code: string(refusal.Code), Detail: refusal.Detail}
 	case errors.As(err, &stored):

@@ -8,15 +8,22 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
+
+	"loupe/models"
 )
 
-// maxForm bounds every request but a posted frame, which has its own limits.
+// maxForm bounds every request but a posted frame and a model file, which have
+// their own limits.
 const maxForm = 1 << 20
 
 func limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if c.Path() != "/api/v1/frames" && c.Request().Body != nil {
-			c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, maxForm)
+			limit := int64(maxForm)
+			if takesModel(c) {
+				limit = models.MostModelBytes + maxFormExtra
+			}
+			c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, limit)
 		}
 		return next(c)
 	}

@@ -48,6 +48,7 @@ func (w *Server) routes() {
 
 	qa := guard(e.Group(""), w.toSignIn, least(storage.QA))
 	qa.POST("/recipes/:id/train", w.trainForm)
+	qa.POST(uploadPage, w.uploadForm)
 	qa.POST("/recipes/:id/rollback", w.rollbackForm)
 	qa.POST("/versions/:id/promote", w.promoteForm)
 	qa.POST("/jobs/:id/cancel", w.cancelJobForm)
@@ -120,6 +121,7 @@ func (w *Server) apiRoutes(api *echo.Group) {
 
 	qa := guard(api, least(storage.QA))
 	qa.POST("/recipes/:id/train", w.train)
+	qa.POST("/recipes/:id/versions", w.postVersion)
 	qa.POST("/recipes/:id/rollback", w.rollback)
 	qa.POST("/versions/:id/promote", w.promote)
 	qa.DELETE("/jobs/:id", w.cancelJob)

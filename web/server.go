@@ -32,6 +32,7 @@ type Settings struct {
 	Crew     *pool.Pool
 	Learner  *models.Learner
 	Registry *models.Registry
+	Uploads  *models.Uploads
 	Pictures *models.Pictures
 	Similar  *models.PooledCache
 	Demo     Demonstration

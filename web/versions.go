@@ -71,13 +71,15 @@ type versionAnswer struct {
 	Classes   []string        `json:"classes"`
 	SHA256    string          `json:"sha256"` // of model.onnx
 	Decision  string          `json:"decision,omitempty"`
+	Uploaded  bool            `json:"uploaded"`
+	JobID     int64           `json:"job_id,omitempty"` // that trained or evaluates it
 	Statement json.RawMessage `json:"statement"`
 	CreatedBy string          `json:"created_by"`
 	CreatedAt time.Time       `json:"created_at"`
 }
 
 func versionJSON(v storage.Version) versionAnswer {
-	return versionAnswer{v.ID, v.RecipeID, v.Number, v.ParentID, string(v.State), v.Size, v.Classes, v.ModelSHA, v.Decision, v.Statement, v.CreatedBy, v.CreatedAt}
+	return versionAnswer{v.ID, v.RecipeID, v.Number, v.ParentID, string(v.State), v.Size, v.Classes, v.ModelSHA, v.Decision, v.Uploaded(), v.JobID, v.Statement, v.CreatedBy, v.CreatedAt}
 }
 
 func (w *Server) versionOf(c echo.Context) (storage.Version, error) {

@@ -58,6 +58,16 @@ type VersionView struct {
 	TestFrames  int
 	JudgedLive  int // frames it judged on the line
 	Gone        TrainingGone
+	Upload      *UploadView // nil for a version that was trained here
+}
+
+// UploadView says where the file of a version comes from.
+type UploadView struct {
+	Note      string // of the person
+	Producer  string // the program that wrote it
+	OpenCV    string // version that tried it
+	ForwardMS float64
+	Missing   []string // classes of the recipe that it does not tell
 }
 
 // ClassReport is the evaluation of one class on the test share.
@@ -93,7 +103,7 @@ type ClassCount struct {
 	Train, Test int
 }
 
-// TrainingView is a training that runs, waits or has just ended.
+// TrainingView is a training, or an evaluation of an upload, that runs, waits or has just ended.
 type TrainingView struct {
 	Recipe    int64
 	Job       int64  // 0 while there was none
@@ -106,6 +116,8 @@ type TrainingView struct {
 	Left      time.Duration
 	LeftKnown bool
 	MayTrain  bool
+
+	Evaluation bool // it evaluates an uploaded version
 }
 
 // DataView says what there is to learn from.

@@ -11,6 +11,8 @@ func jobKind(ctx context.Context, kind string) string {
 		return T(ctx, "job.train")
 	case "import":
 		return T(ctx, "job.import")
+	case "evaluate":
+		return T(ctx, "job.evaluate")
 	}
 	return kind
 }
@@ -43,6 +45,8 @@ func auditAction(ctx context.Context, action string) string {
 		return T(ctx, "audit.recipe.archive")
 	case "recipe.thresholds":
 		return T(ctx, "audit.recipe.thresholds")
+	case "version.upload":
+		return T(ctx, "audit.version.upload")
 	case "version.add":
 		return T(ctx, "audit.version.add")
 	case "version.promote":

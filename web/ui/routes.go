@@ -195,6 +195,14 @@ func ModelURL(recipe, version int64) string {
 // TrainURL POST: starts a training; answers TrainingFragment.
 func TrainURL(recipe int64) string { return fmt.Sprintf("/recipes/%d/train", recipe) }
 
+// UploadURL POST: model (an ONNX file) and note, as a multipart form with the
+// token in X-CSRF-Token; HX-Redirect to ModelURL, or RefusedFragment into the
+// element UploadAnswerID.
+func UploadURL(recipe int64) string { return fmt.Sprintf("/recipes/%d/versions", recipe) }
+
+// UploadAnswerID is the element in which a refused upload is explained.
+const UploadAnswerID = "upload-answer"
+
 // RollbackURL POST: makes the champion before this one champion again; 303 to ModelURL.
 func RollbackURL(recipe int64) string { return fmt.Sprintf("/recipes/%d/rollback", recipe) }
 

@@ -80,6 +80,9 @@ func versionState(ctx context.Context, state string) string {
 }
 
 func trainingState(ctx context.Context, v TrainingView) string {
+	if v.Evaluation {
+		return evaluationState(ctx, v)
+	}
 	switch v.State {
 	case "queued":
 		return T(ctx, "training.queued")
@@ -104,6 +107,21 @@ func trainingState(ctx context.Context, v TrainingView) string {
 		return T(ctx, "training.done")
 	}
 	return T(ctx, "training.never")
+}
+
+func evaluationState(ctx context.Context, v TrainingView) string {
+	switch v.State {
+	case "queued":
+		return T(ctx, "training.queued")
+	case "failed":
+		return T(ctx, "evaluation.failed", "Message", v.Message)
+	case "cancelled":
+		return T(ctx, "evaluation.cancelled")
+	}
+	if v.Message != "" {
+		return v.Message
+	}
+	return T(ctx, "training.running")
 }
 
 // lineageEdges are the paths from each version to its parent below it.

@@ -127,6 +127,9 @@ func (s *Source) version(ctx context.Context, r storage.Recipe, v storage.Versio
 	if n := len(st.Curve); n > 0 {
 		out.Statement.FinalLoss = st.Curve[n-1]
 	}
+	if u := st.Upload; u != nil {
+		out.Upload = &ui.UploadView{Note: u.Note, Producer: u.Producer, OpenCV: u.OpenCV, ForwardMS: u.ForwardMS, Missing: u.Missing}
+	}
 	for _, c := range st.Counts {
 		out.Statement.Train += c.Train
 		out.Statement.Test += c.Test
@@ -155,7 +158,8 @@ func fillReport(out *ui.VersionView, r storage.Recipe, report evaluation.Report)
 	out.Confusion = ui.Confusion{Classes: report.Classes, Counts: report.Confusion}
 }
 
-// Training is the newest training of a recipe.
+// Training is the newest training of a recipe, or the newest evaluation of an
+// upload where that is newer.
 func (s *Source) Training(ctx context.Context, recipe int64) (ui.TrainingView, error) {
 	v := ui.TrainingView{Recipe: recipe}
 	ready, err := s.Learner.Readiness(ctx, recipe)
@@ -168,6 +172,7 @@ func (s *Source) Training(ctx context.Context, recipe int64) (ui.TrainingView, e
 		return v, err
 	}
 	j := jobs[0]
+	v.Evaluation = j.Kind == models.EvaluateJob
 	v.Job, v.State, v.Progress, v.Message = j.ID, string(j.State), j.Progress, j.Message
 	var t models.Training
 	if json.Unmarshal(j.Result, &t) == nil {
