@@ -31,6 +31,7 @@ func TestEachRoleMayDoItsPartAndNoMore(t *testing.T) {
 		{"GET", "/api/v1/recipes", "", storage.Operator}, {"GET", "/api/v1/stations", "", storage.Operator}, {"GET", "/api/v1/inspections", "", storage.Operator},
 		{"POST", "/api/v1/frames/1/corrections", `{"class":"stain"}`, storage.Operator}, {"GET", "/label", "", storage.Operator}, {"GET", "/", "", storage.Operator},
 		{"POST", "/api/v1/recipes/99/train", "", storage.QA}, {"POST", "/api/v1/recipes/99/rollback", "", storage.QA}, {"POST", "/api/v1/versions/99/promote", "", storage.QA},
+		{"POST", "/api/v1/recipes/99/versions", "", storage.QA}, {"POST", "/recipes/99/versions", "", storage.QA},
 		{"DELETE", "/api/v1/jobs/99", "", storage.QA}, {"GET", "/setup/audit", "", storage.QA},
 		{"POST", "/api/v1/stations", `{}`, storage.Admin}, {"PATCH", "/api/v1/stations/99", `{}`, storage.Admin}, {"POST", "/api/v1/stations/99/token", "", storage.Admin},
 		{"DELETE", "/api/v1/stations/99", "", storage.Admin}, {"GET", "/api/v1/people", "", storage.Admin}, {"POST", "/api/v1/people", `{}`, storage.Admin}, {"PATCH", "/api/v1/people/99", `{}`, storage.Admin},

@@ -146,6 +146,7 @@ func TestEachOperationAnswersAsTheDocumentSays(t *testing.T) {
 		}
 		_ = json.Unmarshal([]byte(text), &made)
 	}
+	p.exchangeModel(s.recipe.ID)
 	nobody := s.signInAs("")
 	nobody.http.Transport = rules
 	for path, item := range rules.doc.Paths.Map() {

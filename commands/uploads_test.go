@@ -59,6 +59,20 @@ func (c *caller) sendModel(req *http.Request) (int, uploaded) {
 	return status, answer
 }
 
+// exchangeModel uploads what it downloads, and what is no model.
+func (c *caller) exchangeModel(recipeID int64) {
+	c.t.Helper()
+	if status, answer := c.postModel(recipeID, c.export(1)); status != http.StatusCreated {
+		c.t.Errorf("an upload answers %d %+v", status, answer)
+	}
+	if status, answer := c.postForm(recipeID, []byte("no model")); status != http.StatusUnprocessableEntity {
+		c.t.Errorf("an upload of no model answers %d %+v", status, answer)
+	}
+	if status, text := c.call("POST", fmt.Sprintf("/api/v1/recipes/%d/versions", recipeID), "{}", "application/json"); status != http.StatusUnsupportedMediaType {
+		c.t.Errorf("an upload of JSON answers %d %s", status, text)
+	}
+}
+
 // evaluated waits until the job of an upload has ended.
 func (s *site) evaluated(job int64) storage.Job {
 	s.t.Helper()

@@ -30,6 +30,13 @@ func TestMain(m *testing.M) {
 	if os.Getenv("LOUPE_TEST_WORKER") != "" {
 		os.Exit(work())
 	}
+	if os.Getenv("LOUPE_TEST_TRY") != "" {
+		if err := worker.Try(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	code := m.Run()
 	if err := os.RemoveAll(taughtFolder); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -7,6 +7,7 @@ import (
 	"sort"
 
 	"loupe/models/features"
+	"loupe/models/head"
 	"loupe/models/onnx"
 	"loupe/storage"
 	"loupe/vision"
@@ -144,9 +145,7 @@ func (p *PooledCache) scale(ctx context.Context, v storage.Version, store *featu
 	}
 	s := scale{make([]float32, onnx.PooledLen), make([]float32, onnx.PooledLen)}
 	for i := range sum {
-		mean := sum[i] / max(n, 1)
-		s.mean[i] = float32(mean)
-		s.std[i] = float32(math.Sqrt(max(square[i]/max(n, 1)-mean*mean, 1e-12)))
+		s.mean[i], s.std[i] = head.MeanStd(sum[i]/max(n, 1), square[i]/max(n, 1))
 	}
 	return s, nil
 }

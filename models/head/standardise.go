@@ -34,21 +34,22 @@ func standardise(ctx context.Context, source Source, h *Head) error {
 	n := float64(source.Len())
 	h.PooledMean, h.PooledStd = make([]float32, onnx.PooledLen), make([]float32, onnx.PooledLen)
 	for j := range sum {
-		h.PooledMean[j], h.PooledStd[j] = meanStd(sum[j]/n, square[j]/n)
+		h.PooledMean[j], h.PooledStd[j] = MeanStd(sum[j]/n, square[j]/n)
 	}
 	first := 0 // of the tap: its means, then its maxima, then its deviations
 	for t, channels := range Channels {
 		h.Mean[t], h.Std[t] = make([]float32, channels), make([]float32, channels)
 		for c := range channels {
 			mean, std := first+c, first+2*channels+c
-			h.Mean[t][c], h.Std[t][c] = meanStd(sum[mean]/n, (square[mean]+square[std])/n)
+			h.Mean[t][c], h.Std[t][c] = MeanStd(sum[mean]/n, (square[mean]+square[std])/n)
 		}
 		first += 3 * channels
 	}
 	return nil
 }
 
-// meanStd gives mean and standard deviation from the means of a value and of its square.
-func meanStd(mean, square float64) (float32, float32) {
+// MeanStd gives mean and standard deviation from the means of a value and of its
+// square; the deviation is never so small that noise would look large.
+func MeanStd(mean, square float64) (float32, float32) {
 	return float32(mean), float32(math.Max(math.Sqrt(math.Max(square-mean*mean, 0)), leastStd))
 }

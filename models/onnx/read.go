@@ -48,7 +48,7 @@ const (
 
 // What a sound file stays far below. The file itself is bounded by who takes it.
 const (
-	mostNodes    = 20_000 // of nodes, and of weights
+	mostParts    = 20_000 // nodes and weights
 	mostValues   = 1_000  // inputs or outputs
 	mostDims     = 16
 	mostClasses  = 200
@@ -90,8 +90,8 @@ func Read(model []byte) (File, error) {
 type reader struct {
 	file    File
 	weights map[string]bool // names of the initializers: old files list them as inputs too
-	nodes   int
-	room    int64 // no tensor has more elements than the file has bytes
+	parts   int             // nodes and weights so far
+	room    int64           // no tensor has more elements than the file has bytes
 	seen    map[string]bool
 }
 
@@ -172,7 +172,7 @@ func (r *reader) model(b []byte) error {
 		}
 		return nil
 	})
-	if err == nil && (!graph || r.nodes == 0) {
+	if err == nil && len(r.file.Operators) == 0 {
 		err = fmt.Errorf("%w: it holds no network", ErrNotONNX)
 	}
 	return err

@@ -33,8 +33,8 @@ func (r *reader) graph(b []byte, depth int) error {
 
 // count refuses more parts than any sound file has.
 func (r *reader) count() error {
-	if r.nodes++; r.nodes > mostNodes {
-		return fmt.Errorf("%w: it has more than %d nodes and weights", ErrNotONNX, mostNodes)
+	if r.parts++; r.parts > mostParts {
+		return fmt.Errorf("%w: it has more than %d nodes and weights", ErrNotONNX, mostParts)
 	}
 	return nil
 }

@@ -71,6 +71,7 @@ func TestDamagedFilesAreRefusedInWords(t *testing.T) {
 		"half a file":               {sound[:len(sound)/2], onnx.ErrNotONNX, "cut off"},
 		"two files in one":          {append(sound[:len(sound):len(sound)], sound...), onnx.ErrNotONNX, "twice"},
 		"no network":                {changed(func(m *onnx.ModelProto) { m.Graph = nil }), onnx.ErrNotONNX, "no network"},
+		"nothing but weights":       {changed(func(m *onnx.ModelProto) { m.Graph.Node = nil }), onnx.ErrNotONNX, "no network"},
 		"weights elsewhere":         {weight(func(w *onnx.TensorProto) { w.RawData, w.DataLocation = nil, onnx.TensorProto_EXTERNAL.Enum() }), onnx.ErrExternal, "weight"},
 		"fewer weights than said":   {weight(func(w *onnx.TensorProto) { w.RawData = w.RawData[:16] }), onnx.ErrTensor, "384 elements"},
 		"no weights":                {weight(func(w *onnx.TensorProto) { w.RawData = nil }), onnx.ErrTensor, "384 elements"},

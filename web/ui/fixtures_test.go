@@ -199,6 +199,15 @@ func fixtureModel(lang string) ModelView {
 	return v
 }
 
+// fixtureUpload is a recipe with an uploaded version that no test frame speaks for.
+func fixtureUpload(lang string) ModelView {
+	v := fixtureModel(lang)
+	v.Training = TrainingView{Recipe: 1, Job: 13, State: "running", Progress: .3, Message: "version 8 judged 94 of 312 test pictures", Evaluation: true}
+	v.Shown = &VersionView{VersionRow: v.Shown.VersionRow, Size: 224, ModelSHA: v.Shown.ModelSHA, Waits: true,
+		Upload: &UploadView{Note: "From the plant in Graz", Producer: "pytorch", OpenCV: "4.6.0", ForwardMS: 38.2, Missing: []string{v.Data.Classes[4].Class.Name}}}
+	return v
+}
+
 func fixtureRecipe(lang string) RecipeView {
 	classes := classesIn(lang)
 	v := RecipeView{Recipe: NamedRecipe{ID: 1, Name: "Plate 40-117"}, Classes: classes, Archived: []vision.Class{{Name: "burr", Color: "#888888"}}, Use: map[string]int{"burr": 12}, Thresholds: vision.Thresholds{OK: .8, NG: .7},

@@ -291,6 +291,9 @@ func (s *site) content(p *Page, path string, q url.Values, lang string, count in
 		if empty {
 			return ModelPage(*p, ModelView{Recipe: NamedRecipe{ID: 1, Name: "Plate"}, Training: TrainingView{Recipe: 1, MayTrain: true}, Data: DataView{Train: 3, Classes: []ClassData{{Class: plateClasses[1], Train: 1, Missing: 2}}}}), 200
 		}
+		if q.Get("upload") != "" {
+			return ModelPage(*p, fixtureUpload(lang)), 200
+		}
 		return ModelPage(*p, fixtureModel(lang)), 200
 	}
 	if strings.HasPrefix(path, "/inspections/") {
