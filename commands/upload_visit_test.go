@@ -8,6 +8,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"loupe/models"
 	"loupe/models/onnx/onnxtest"
 	"loupe/storage"
 )
@@ -42,6 +43,12 @@ func TestTheModelPageTakesAFileAndSaysWhatIsWrongWithAnother(t *testing.T) {
 	b.Click(`.upload button`)
 	b.Until("the form says which operator", `document.querySelector('#upload-answer')?.innerText.includes('cannot read the operator Einsum (node /attention/einsum)')`)
 	b.Until("another file can be chosen", `!document.querySelector('.upload button').disabled`)
+	huge := file("huge.onnx", nil)
+	if err := os.Truncate(huge, models.MostModelBytes+1); err != nil {
+		t.Fatal(err)
+	}
+	b.Run(chromedp.SetUploadFiles(`input[name="model"]`, []string{huge}, chromedp.ByQuery))
+	b.Until("a file that is too large is refused before it is sent", `document.querySelector('input[name="model"]').validationMessage.includes('too large')`)
 	if all, err := s.DB.Versions(t.Context(), s.recipe.ID, 5); err != nil || len(all) != 2 {
 		t.Errorf("%d versions, %v", len(all), err)
 	}

@@ -64,7 +64,7 @@ func NewUploads(db *storage.DB, registry *Registry, bench *trial.Bench) *Uploads
 }
 
 // turnTime is how long somebody waits for a turn.
-const turnTime = 45 * time.Second
+const turnTime = 10 * time.Second
 
 // Enter waits for the turn, before the file is read; leave gives it back. ErrBusy
 // where others keep it for too long.

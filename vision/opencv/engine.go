@@ -42,8 +42,8 @@ type Features struct {
 	Pooled   []float32 // 2,696
 }
 
-// OpenVersion loads a version's ONNX file, which must be one that Loupe wrote:
-// a corrupt file ends the process. Classes are named in the order of its outputs.
+// OpenVersion loads a version's ONNX file, which must be one that Loupe wrote or
+// that passed its trial: a corrupt file ends the process. Classes are named in the order of its outputs.
 func OpenVersion(onnx []byte, classes []string) (*Engine, error) {
 	if len(classes) == 0 {
 		return nil, errors.New("a version needs its classes")

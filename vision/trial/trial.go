@@ -33,7 +33,7 @@ type Answer struct {
 // Settings of a Bench.
 type Settings struct {
 	Command func() *exec.Cmd // makes the process
-	Limit   time.Duration    // for one file; 0 means a minute
+	Limit   time.Duration    // for one file; 0 means 45 s, which proxies wait for
 }
 
 // Bench tries files, each in a new process.
@@ -42,7 +42,7 @@ type Bench struct{ settings Settings }
 // New makes a bench.
 func New(s Settings) *Bench {
 	if s.Limit == 0 {
-		s.Limit = time.Minute
+		s.Limit = 45 * time.Second
 	}
 	return &Bench{s}
 }

@@ -176,7 +176,7 @@ func fixtureVersion(number int, state string, worse float64, classes []vision.Cl
 func fixtureModel(lang string) ModelView {
 	classes := classesIn(lang)
 	better := false
-	v := ModelView{Recipes: []NamedRecipe{{ID: 1, Name: "Plate 40-117"}, {ID: 2, Name: "Cover 12"}}, Recipe: NamedRecipe{ID: 1, Name: "Plate 40-117"}, CanRoll: 6, Now: now,
+	v := ModelView{Recipes: []NamedRecipe{{ID: 1, Name: "Plate 40-117"}, {ID: 2, Name: "Cover 12"}}, Recipe: NamedRecipe{ID: 1, Name: "Plate 40-117"}, CanRoll: 6, UploadMB: 128, Now: now,
 		Rules: RulesView{Recipe: 1, After: 10, QuietSeconds: 20, Auto: true, Metric: "balanced_accuracy", MarginPercent: 1}}
 	v.Shown, v.Champion = fixtureVersion(8, "candidate", .024, classes), fixtureVersion(7, "champion", 0, classes)
 	v.Shown.Waits, v.Shown.Better = true, &better

@@ -17,6 +17,7 @@ type ModelView struct {
 	Data     DataView
 	Rules    RulesView
 	CanRoll  int // number of the version that a roll-back would bring back, 0 for none
+	UploadMB int // size of the largest model file that is taken
 	Now      time.Time
 }
 

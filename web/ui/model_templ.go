@@ -293,7 +293,7 @@ func ModelPage(p Page, v ModelView) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = layout(p, []string{"vendor/uplot-1.6.32/uPlot.min.css", "css/model.css"}, []string{"js/loss.js", "js/settings.js"}, false).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = layout(p, []string{"vendor/uplot-1.6.32/uPlot.min.css", "css/model.css"}, []string{"js/loss.js", "js/settings.js", "js/upload.js"}, false).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

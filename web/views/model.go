@@ -28,7 +28,7 @@ func reportOf(v storage.Version) (r models.Report) {
 // waits, else the champion.
 func (s *Source) Model(ctx context.Context, recipe, version int64) (ui.ModelView, error) {
 	recipes, all, err := s.recipes(ctx)
-	v := ui.ModelView{Recipes: namedAll(all), Now: s.Now()}
+	v := ui.ModelView{Recipes: namedAll(all), UploadMB: models.MostModelBytes >> 20, Now: s.Now()}
 	if err != nil {
 		return v, err
 	}
