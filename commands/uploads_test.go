@@ -239,11 +239,17 @@ func shaded(shade uint8) image.Image {
 	return img
 }
 
-func TestAFileThatCannotBeAVersionIsRefusedAndNothingElseHappens(t *testing.T) {
-	s := startTaughtIn(t, t.TempDir(), func(a *AppSettings) { a.TrialLimit = 5e9 })
-	qa := s.signInAs(storage.QA)
-	own := qa.export(s.champion(0))
-	workers := s.pids()
+// badFile is one that cannot be a version, and the answer to it.
+type badFile struct {
+	what   string
+	file   []byte
+	status int
+	code   string
+	says   string
+}
+
+// badFiles are for a recipe of good, stain and cut; own is a file of Loupe.
+func badFiles(own []byte) []badFile {
 	names := []string{"good", "stain"}
 	model := func(change func(*onnx.ModelProto)) []byte {
 		m := onnxtest.Classifier(224, names)
@@ -251,13 +257,7 @@ func TestAFileThatCannotBeAVersionIsRefusedAndNothingElseHappens(t *testing.T) {
 		return onnxtest.Bytes(m)
 	}
 	node := func(n *onnx.NodeProto) []byte { return model(func(m *onnx.ModelProto) { onnxtest.Before(m, n) }) }
-	for _, c := range []struct {
-		what   string
-		file   []byte
-		status int
-		code   string
-		says   string
-	}{
+	return []badFile{
 		{"an operator that OpenCV lacks", node(onnxtest.Node("NonMaxSuppression", "/model/nms", "x", []string{"image", "image"})), 422, "model_operator", "cannot read the operator NonMaxSuppression (node /model/nms)"},
 		{"nothing", nil, 422, "model_not_onnx", "empty"},
 		{"garbage", []byte(strings.Repeat("garbage", 1000)), 422, "model_not_onnx", "whole"},
@@ -282,7 +282,15 @@ func TestAFileThatCannotBeAVersionIsRefusedAndNothingElseHappens(t *testing.T) {
 		{"a pass without end", onnxtest.Bytes(onnxtest.Slow(224, names)), 422, "model_time", "within 5s"},
 		{"endless memory", onnxtest.Bytes(onnxtest.Greedy(224, names)), 422, "model_memory", "needs more memory"},
 		{"a huge file", make([]byte, models.MostModelBytes+(2<<20)), 413, "model_large", "128 MB"},
-	} {
+	}
+}
+
+func TestAFileThatCannotBeAVersionIsRefusedAndNothingElseHappens(t *testing.T) {
+	s := startTaughtIn(t, t.TempDir(), func(a *AppSettings) { a.TrialLimit = 5e9 })
+	qa := s.signInAs(storage.QA)
+	own := qa.export(s.champion(0))
+	workers := s.pids()
+	for _, c := range badFiles(own) {
 		status, answer := qa.postModel(s.recipe.ID, c.file)
 		if status != c.status || answer.Code != c.code || !strings.Contains(answer.Detail, c.says) {
 			t.Errorf("%s: %d %s %q, want %d %s %q", c.what, status, answer.Code, answer.Detail, c.status, c.code, c.says)
