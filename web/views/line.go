@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"loupe/models"
 	"loupe/storage"
 	"loupe/vision"
 	"loupe/web/ui"
@@ -294,12 +295,12 @@ func (s *Source) learning(ctx context.Context, r storage.Recipe) (v ui.LearningV
 			v.StartsIn = max(0, time.Duration(r.Learn.QuietSeconds)*time.Second-s.DB.Now().Sub(at))
 		}
 	}
-	jobs, err := s.DB.Jobs(ctx, r.ID, 1)
-	if err != nil {
+	j, err := s.DB.LastJob(ctx, r.ID, models.TrainJob)
+	if err != nil && storage.CodeOf(err) != storage.NotFound {
 		return v, false, err
 	}
-	if len(jobs) > 0 && !jobs[0].State.Ended() {
-		v.Training, v.Progress, show = true, jobs[0].Progress, true
+	if err == nil && !j.State.Ended() {
+		v.Training, v.Progress, show = true, j.Progress, true
 	}
 	return v, show, nil
 }
