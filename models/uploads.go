@@ -109,14 +109,14 @@ func (u *Uploads) Add(ctx context.Context, by string, recipeID int64, note strin
 	if err != nil {
 		return none, storage.Job{}, err
 	}
-	about := Upload{Note: note, Bytes: len(file), Producer: f.Producer, Opset: f.Opset, OpenCV: answer.OpenCV, ForwardMS: answer.ForwardMS}
+	about := Upload{Note: note, Bytes: len(file), Producer: plain(f.Producer), Opset: f.Opset, OpenCV: answer.OpenCV, ForwardMS: answer.ForwardMS}
 	for _, name := range r.ClassNames() {
 		if !slices.Contains(f.Classes, name) {
 			about.Missing = append(about.Missing, name)
 		}
 	}
 	v := storage.Version{RecipeID: r.ID, ParentID: r.ChampionID, Size: size, Region: r.Region, Classes: f.Classes, ModelSHA: storage.Digest(file), CreatedBy: by, Report: json.RawMessage("{}")}
-	if v.Statement, err = json.Marshal(Statement{Upload: &about}); err != nil {
+	if v.Statement, err = json.Marshal(map[string]Upload{"upload": about}); err != nil {
 		return none, storage.Job{}, err
 	}
 	// It passed: that the person closes the page now must not leave half of it.
@@ -235,13 +235,16 @@ func shape(v onnx.Value) string {
 	return strings.TrimSpace(kind + " " + strings.Join(sides, "×"))
 }
 
-// short repeats a foreign text as one short line.
-func short(text string) string {
+// short quotes a foreign text.
+func short(text string) string { return fmt.Sprintf("%q", plain(text)) }
+
+// plain makes a foreign text one short line.
+func plain(text string) string {
 	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " ")
 	if len(text) > 60 {
 		text = strings.ToValidUTF8(text[:60], "") + "…"
 	}
-	return fmt.Sprintf("%q", text)
+	return text
 }
 
 // sentence makes an error the beginning of an answer.

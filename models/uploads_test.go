@@ -2,13 +2,16 @@ package models_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"math"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"loupe/models"
 	"loupe/models/onnx/onnxtest"
@@ -117,6 +120,38 @@ func TestACancelledEvaluationLeavesTheVersionWaiting(t *testing.T) {
 	if v = must(p.db.Version(t.Context(), v.ID))(t); string(v.Report) != "{}" || v.Decision != "" || next.Number != 3 {
 		t.Errorf("version %d has the report %s and waits because %q", v.Number, v.Report, v.Decision)
 	}
+}
+
+// A worker that dies over a test frame costs nothing: the frame is judged again.
+func TestTheEvaluationOfAnUploadOutlivesItsWorkers(t *testing.T) {
+	p := open(t, taught(t), 2)
+	first := p.champion()
+	p.during("evaluate", func(storage.Job) {
+		for _, w := range p.crew.Workers() {
+			if err := syscall.Kill(w.PID, syscall.SIGKILL); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	p.learns()
+	v, j := p.uploadAgain()
+	if j = p.ended(j.ID); j.State != storage.JobDone {
+		t.Fatalf("%s: %s", j.State, j.Message)
+	}
+	p.sameVerdicts(v, first)
+}
+
+func TestUploadsTakeTurns(t *testing.T) {
+	p := open(t, t.TempDir(), 0)
+	u := p.uploads()
+	leave := must(u.Enter(t.Context()))(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := u.Enter(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("beside another: %v", err)
+	}
+	time.AfterFunc(50*time.Millisecond, leave)
+	must(u.Enter(t.Context()))(t)()
 }
 
 // A file that was uploaded cannot be made again: it stays for ever, also where a

@@ -84,3 +84,23 @@ func TestABackupHasTheUploadedFiles(t *testing.T) {
 		}
 	}
 }
+
+// A file that was uploaded to a demonstration goes with it, unless the plant has
+// it too.
+func TestAnUploadOfTheDemonstrationGoesWithIt(t *testing.T) {
+	f := open(t)
+	own := f.recipe("caps")
+	demo := storage.NewRecipe("demonstration", own.Classes)
+	demo.Demo = true
+	demo, err := f.AddRecipe(t.Context(), "ada", demo)
+	f.must(err)
+	kept, _ := f.upload(own, "a file of both")
+	f.upload(demo, "a file of both")
+	gone, _ := f.upload(demo, "a file of the demonstration")
+	f.must(f.RemoveDemonstration(t.Context(), "ada"))
+	if _, err := f.Blobs.Get(t.Context(), kept.ModelKey); err != nil {
+		t.Errorf("the plant's file: %v", err)
+	}
+	_, err = f.Blobs.Get(t.Context(), gone.ModelKey)
+	f.refused(err, storage.NotFound)
+}

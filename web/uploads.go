@@ -7,7 +7,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -142,14 +141,15 @@ func (w *Server) postVersion(c echo.Context) error {
 // is: it takes longer to read than a toast is there.
 func (w *Server) uploadForm(c echo.Context) error {
 	v, err := w.upload(c)
-	if err != nil {
-		if strings.Contains(c.Request().Header.Get("HX-Request"), "true") && problemOf(err).Status < 500 {
-			c.Response().Header().Set("HX-Retarget", "#"+ui.UploadAnswerID)
-			c.Response().Header().Set("HX-Reswap", "innerHTML")
-			return w.render(c, problemOf(err).Status, ui.RefusedFragment(words(problemOf(err))))
-		}
+	if err == nil {
+		c.Response().Header().Set("HX-Redirect", ui.ModelURL(v.RecipeID, v.ID))
+		return c.NoContent(http.StatusNoContent)
+	}
+	p := problemOf(err)
+	if p.Status >= 500 || c.Request().Header.Get("HX-Request") != "true" {
 		return err
 	}
-	c.Response().Header().Set("HX-Redirect", ui.ModelURL(v.RecipeID, v.ID))
-	return c.NoContent(http.StatusNoContent)
+	c.Response().Header().Set("HX-Retarget", "#"+ui.UploadAnswerID)
+	c.Response().Header().Set("HX-Reswap", "innerHTML")
+	return w.render(c, p.Status, ui.RefusedFragment(ui.RefusedView{Code: p.Code, Operator: p.Operator, Node: p.Node, Detail: words(p)}))
 }
