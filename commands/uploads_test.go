@@ -289,6 +289,7 @@ func TestAFileThatCannotBeAVersionIsRefusedAndNothingElseHappens(t *testing.T) {
 	s := startTaughtIn(t, t.TempDir(), func(a *AppSettings) { a.TrialLimit = 5e9 })
 	qa := s.signInAs(storage.QA)
 	own := qa.export(s.champion(0))
+	eventually(t, "both workers there", func() bool { return len(s.pids()) == 2 })
 	workers := s.pids()
 	for _, c := range badFiles(own) {
 		status, answer := qa.postModel(s.recipe.ID, c.file)
