@@ -47,11 +47,16 @@ func New(s Settings) *Bench {
 	return &Bench{s}
 }
 
+// Room is the memory that a trial may take beyond what its process has when it
+// begins, in bytes.
+const Room = 2 << 30
+
 const (
 	slowest    = 5 * time.Second // a pass that takes longer would be given up by the server, live
 	keptErrors = 64 << 10        // bytes of standard error
 	keptAnswer = 1 << 20
 	endAfter   = time.Second // for the pipes of a process that was killed
+	ownFault   = 1           // exit code of a process that could not begin; what dies over a file has others
 )
 
 // Try loads the file as a worker would and judges a drawn picture with it. The
@@ -86,10 +91,12 @@ func (b *Bench) Try(ctx context.Context, model []byte, size int, classes []strin
 		return answer, context.Cause(ctx)
 	case !inTime:
 		return answer, &Failure{Reason: Hangs, words: fmt.Sprintf("The file did not judge one picture of %d×%d pixels within %s", size, size, b.settings.Limit)}
+	case cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == ownFault:
+		return answer, fmt.Errorf("the process that tries a model failed: %s", plain(string(complained.kept)))
 	case err != nil:
-		return answer, explain(err, complained.String(), size)
+		return answer, explain(err, string(complained.kept), size)
 	}
-	if err := json.Unmarshal(said.Bytes(), &answer); err != nil {
+	if err := json.Unmarshal(said.kept, &answer); err != nil {
 		return answer, fmt.Errorf("read what the process that tried a model says: %w", err)
 	}
 	switch pass := time.Duration(answer.ForwardMS * float64(time.Millisecond)); {
@@ -101,18 +108,18 @@ func (b *Bench) Try(ctx context.Context, model []byte, size int, classes []strin
 	return answer, nil
 }
 
-// beginning keeps the beginning of what is written and lets the rest go.
+// beginning keeps the beginning of what is written and lets the rest go. It does
+// not embed a Buffer, whose ReadFrom would take everything.
 type beginning struct {
-	bytes.Buffer
+	kept []byte
 	room int
 }
 
-func (h *beginning) Write(b []byte) (int, error) {
-	n := len(b)
-	kept := b[:min(n, h.room)]
-	h.room -= len(kept)
-	_, _ = h.Buffer.Write(kept) // a Buffer takes everything
-	return n, nil
+func (b *beginning) Write(text []byte) (int, error) {
+	kept := text[:min(len(text), b.room)]
+	b.room -= len(kept)
+	b.kept = append(b.kept, kept...)
+	return len(text), nil
 }
 
 // Reason says in one word why a file is refused.

@@ -12,6 +12,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -48,6 +49,10 @@ func Try(in io.Reader, out io.Writer) error {
 	if err := limitMemory(); err != nil {
 		return fmt.Errorf("limit the memory: %w", err)
 	}
+	// Live frames go first: the thread that runs the network is a low one.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, 10)
 	opencv.SetThreads(1)
 	answer := trial.Answer{OpenCV: opencv.LibraryVersion()}
 	if answer.ForwardMS, err = judgeOnce(file, q.Size, q.Classes); err != nil {
