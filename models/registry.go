@@ -31,7 +31,11 @@ func (r *Registry) addUpload(ctx context.Context, v storage.Version, about Uploa
 	if v.ModelKey, err = r.db.Blobs.PutContent(ctx, "models", file); err != nil {
 		return v, storage.Job{}, err
 	}
-	return r.db.AddUpload(ctx, v, EvaluateJob, about)
+	v, j, err := r.db.AddUpload(ctx, v, EvaluateJob, about)
+	if err == nil { // it may have been deleted between the look and the row; from the row on it stays
+		err = r.db.Blobs.PutOnce(ctx, v.ModelKey, file)
+	}
+	return v, j, err
 }
 
 // build writes a head as an ONNX file. The same head always gives the same bytes.

@@ -85,8 +85,8 @@ func (db *DB) deleteBlob(ctx context.Context, key string, each func(key string, 
 	return db.Blobs.Delete(ctx, key)
 }
 
-// keepBlob takes the picture of a new frame off the list of blobs to delete. One
-// that is being deleted right now is Busy.
+// keepBlob takes the picture of a new frame, or the file of an upload, off the
+// list of blobs to delete. One that is being deleted right now is Busy.
 func keepBlob(ctx context.Context, tx *sql.Tx, key string) error {
 	var taken bool
 	err := tx.QueryRowContext(ctx, `SELECT taken FROM blobs_to_delete WHERE key = ?`, key).Scan(&taken)
@@ -97,7 +97,7 @@ func keepBlob(ctx context.Context, tx *sql.Tx, key string) error {
 		return err
 	}
 	if taken {
-		return fail(Busy, "an earlier copy of this picture is being removed right now: send it again")
+		return fail(Busy, "an earlier copy of it is being removed right now: send it again")
 	}
 	_, err = tx.ExecContext(ctx, `DELETE FROM blobs_to_delete WHERE key = ?`, key)
 	return err
