@@ -215,11 +215,7 @@ func TestPicturesThatThePlantHasLostDoNotKeepTheRestFromBeingSaved(t *testing.T)
 func TestPicturesRemovedOnPurposeAreNotMissed(t *testing.T) {
 	p := openBackedUp(t)
 	frames := p.frames("part", 3)
-	raw := p.raw()
-	if _, err := raw.Exec(`ALTER TABLE frames ADD COLUMN picture_removed_at INTEGER`); err != nil {
-		t.Log(err) // the schema has it by now
-	}
-	_, err := raw.Exec(`UPDATE frames SET picture_removed_at = 1 WHERE id = ?`, frames[0].ID)
+	_, err := p.raw().Exec(`UPDATE frames SET picture_removed_at = 1 WHERE id = ?`, frames[0].ID)
 	p.must(err)
 	p.must(os.Remove(file(p.path, frames[0].BlobKey)))
 	if r := p.backUp(); r.Copied != 2 || !r.Whole() {

@@ -2,12 +2,15 @@ package storage_test
 
 import (
 	"context"
+	"database/sql"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pressly/goose/v3"
 
 	"loupe/storage"
 )
@@ -63,6 +66,37 @@ func TestABackupOfThePreviousLayoutRestores(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	p.exists(filepath.Join(p.backups, "loupe.db"), false)
+}
+
+// A snapshot of the second schema knows of no removed pictures and no counts.
+func TestABackupOfAnOlderLoupeRestoresAndIsBroughtUpToDate(t *testing.T) {
+	f := &folder{t: t, path: t.TempDir()}
+	backups := t.TempDir()
+	old, err := sql.Open("sqlite3", filepath.Join(backups, "loupe.db"))
+	f.must(err)
+	migrations, err := goose.NewProvider(goose.DialectSQLite3, old, os.DirFS("migrations"))
+	f.must(err)
+	_, err = migrations.UpTo(t.Context(), 2)
+	f.must(err)
+	picture := []byte("picture of an older Loupe")
+	key := storage.ContentKey("frames", picture)
+	f.must(os.MkdirAll(filepath.Dir(file(backups, key)), 0o750))
+	f.must(os.WriteFile(file(backups, key), picture, 0o640))
+	_, err = old.Exec(`INSERT INTO recipes (id, name, region_json, size, mirror, threshold_ok, threshold_ng, learn_after, learn_quiet_s, promote_auto, promote_metric, promote_margin, created_at)
+		VALUES (1, 'Caps', '{}', 224, 0, 0.5, 0.5, 1, 1, 0, 'accuracy', 0, 0);
+		INSERT INTO frames (id, recipe_id, blob_key, format, bytes, width, height, orientation, serial, part_key, taken_at, received_at, state)
+		VALUES (7, 1, ?, 'png', ?, 1, 1, 1, 'old', 'x', 0, 0, 'kept')`, key, len(picture))
+	f.must(err)
+	f.must(old.Close())
+	_, err = storage.Restore(t.Context(), storage.RestorePlan{Backup: backups, Folder: f.path, Progress: func(float64) {}})
+	f.must(err)
+	f.reopen()
+	t.Cleanup(func() { _ = f.Close() })
+	f.has(storage.Frame{ID: 7, Serial: "old"})
+	copies, err := filepath.Glob(filepath.Join(f.path, "backups", "before-migration-*.db"))
+	if err != nil || len(copies) != 1 {
+		t.Errorf("copies from before the migration: %v, %v", copies, err)
+	}
 }
 
 func TestADamagedSnapshotIsToldAndAnOlderOneRestores(t *testing.T) {
