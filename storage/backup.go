@@ -13,9 +13,9 @@ import (
 // BackupPlan says what a backup is to do.
 type BackupPlan struct {
 	Folder    string
-	Keep      int  // how many snapshots stay, at least 1
-	VerifyAll bool // read everything that the folder has, not only what is new
-	Progress  func(done float64)
+	Keep      int                // how many snapshots stay, at least 1
+	VerifyAll bool               // read everything that the folder has, not only what is new
+	Progress  func(done float64) // gets the share that is done; may be nil
 }
 
 // Backup writes a snapshot of the database and every blob that it names into a

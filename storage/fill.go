@@ -187,7 +187,7 @@ func (f *filler) count(add func(*Tally)) {
 	defer f.mu.Unlock()
 	add(&f.tally)
 	f.done++
-	if f.done%64 == 0 || f.done == f.total {
+	if f.tell != nil && (f.done%64 == 0 || f.done == f.total) {
 		f.tell(float64(f.done) / float64(max(1, f.total)))
 	}
 }

@@ -14,10 +14,10 @@ const restoreMark = "restore.unfinished"
 
 // RestorePlan says what to restore.
 type RestorePlan struct {
-	Backup   string // the backup folder
-	Snapshot string // a name or a time, as for ChooseSnapshot; "" for the newest
-	Folder   string // the data folder to make
-	Progress func(done float64)
+	Backup   string             // the backup folder
+	Snapshot string             // a name or a time, as for ChooseSnapshot; "" for the newest
+	Folder   string             // the data folder to make
+	Progress func(done float64) // gets the share that is done; may be nil
 }
 
 // RestoreRecord says what was restored.
