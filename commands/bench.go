@@ -26,6 +26,7 @@ type Bench struct {
 	HTTP    bool `help:"Instead measure a whole server: train, then post the test half over 8 connections." name:"http"`
 	Workers int  `help:"With --http: vision workers." default:"2"`
 	Frames  int  `help:"With --http: post at least so many frames, the test half over and over." placeholder:"N"`
+	Next    bool `help:"Instead simulate labelling the train half, in random order and in the order that Loupe suggests."`
 	Learn   bool `help:"With --http: also time ten corrections until the new champion judges."`
 }
 
@@ -38,6 +39,7 @@ Examples:
   loupe bench --data parts.csv                  all training pictures
   loupe bench --data parts.csv --per-class 10   ten pictures a class
   loupe bench --data parts.csv --http --frames 10000   frames a second and memory of a whole server
+  loupe bench --data parts.csv --next           labels needed, by chance and as Loupe suggests
   loupe bench --data parts.csv --http --learn   from a correction to the new champion
 
 The CSV looks like this:
@@ -71,9 +73,12 @@ func (b *Bench) Run() error {
 		return err
 	}
 	var result any
-	if b.HTTP {
+	switch {
+	case b.HTTP:
 		result, err = b.server(pictures, classes)
-	} else {
+	case b.Next:
+		result, err = b.next(pictures, classes)
+	default:
 		result, err = b.inProcess(pictures, classes)
 	}
 	if err != nil {

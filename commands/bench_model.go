@@ -122,7 +122,7 @@ func (b *Bench) inProcess(pictures []picture, classes []string) (*benchResult, e
 }
 
 // extract fills the cache with the features of the pictures and says what one
-// costs. It notes the digests of their files in trained.
+// costs. It notes the digests of their files in trained, unless that is nil.
 func (b *Bench) extract(stores []*features.Store, pictures []picture, trained map[[sha256.Size]byte]bool) (quantiles, error) {
 	backbone, err := models.Backbone()
 	if err != nil {
@@ -144,7 +144,9 @@ func (b *Bench) extract(stores []*features.Store, pictures []picture, trained ma
 		if err != nil {
 			return quantiles{}, err
 		}
-		trained[sha256.Sum256(data)] = true
+		if trained != nil {
+			trained[sha256.Sum256(data)] = true
+		}
 		for view, store := range stores {
 			began := time.Now()
 			f, err := extract(engine, data, vision.Preparation{Size: b.Size, Orientation: header.Orientation, View: view})
