@@ -100,7 +100,9 @@ func (r *Registry) Promote(ctx context.Context, by string, versionID int64, reas
 	if err != nil {
 		return v, err
 	}
-	r.warm(ctx, v)
+	if err := r.warm(ctx, v); err != nil {
+		return v, err
+	}
 	if v, err = r.db.Promote(ctx, by, versionID, reason); err != nil {
 		return v, err
 	}
@@ -119,7 +121,9 @@ func (r *Registry) Rollback(ctx context.Context, by string, recipeID int64) (sto
 	if _, err := r.ModelFile(ctx, v.ID); err != nil {
 		return v, err
 	}
-	r.warm(ctx, v)
+	if err := r.warm(ctx, v); err != nil {
+		return v, err
+	}
 	if v, err = r.db.Rollback(ctx, by, recipeID); err != nil {
 		return v, err
 	}
@@ -127,11 +131,21 @@ func (r *Registry) Rollback(ctx context.Context, by string, recipeID int64) (sto
 }
 
 // warm has the workers load a version ahead of its first frame. One that cannot
-// do so in time loads it with that frame.
-func (r *Registry) warm(ctx context.Context, v storage.Version) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+// do so in time loads it with that frame. An uploaded file must be loaded by each:
+// a worker with another OpenCV than the trial's may die over it, and would do so
+// over each frame.
+func (r *Registry) warm(ctx context.Context, v storage.Version) error {
+	limit := 5 * time.Second
+	if v.Uploaded() {
+		limit = 30 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	_ = r.crew.Load(ctx, v.Model())
+	err := r.crew.Load(ctx, v.Model())
+	if err == nil || !v.Uploaded() {
+		return nil
+	}
+	return &storage.Error{Code: storage.Conflict, Message: fmt.Sprintf("version %d is not made champion: %v. Run the same OpenCV on all workers, or wait until they are less busy, then try again", v.Number, err)}
 }
 
 // keptFiles is how many model files of a recipe stay beside the champion's;

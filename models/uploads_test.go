@@ -219,6 +219,36 @@ func TestAForeignChampionDoesNotSpoilTheFeatures(t *testing.T) {
 	}
 }
 
+// What passed its trial here may kill a worker elsewhere that has another OpenCV:
+// it would do so over each frame.
+func TestAnUploadThatAWorkerDiesOverIsNotPromoted(t *testing.T) {
+	p := open(t, taught(t), 1)
+	r, first := p.plates(), p.champion()
+	file := onnxtest.Bytes(onnxtest.Before(onnxtest.Classifier(224, r.ClassNames()), onnxtest.Node("Einsum", "/e", "x", []string{"image", "image"})))
+	v, _, err := p.db.AddUpload(t.Context(), storage.Version{
+		RecipeID: r.ID, Size: 224, Classes: r.ClassNames(), ModelKey: must(p.db.Blobs.PutContent(t.Context(), "models", file))(t), ModelSHA: storage.Digest(file),
+		Statement: []byte("{}"), Report: []byte("{}"), CreatedBy: "ann",
+	}, models.EvaluateJob, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if _, err := p.registry.Promote(t.Context(), "ann", v.ID, "by hand"); storage.CodeOf(err) != storage.Conflict || !strings.Contains(err.Error(), "the vision worker died over it. Run the same OpenCV") {
+		t.Errorf("promoting it: %v", err)
+	}
+	if took := time.Since(began); took > 25*time.Second {
+		t.Errorf("saying so took %s", took)
+	}
+	if now := p.champion(); now.ID != first.ID {
+		t.Errorf("version %d judges", now.Number)
+	}
+	p.judges()
+	p.send(r.ID, p.picture(kinds[0], 70))
+	if i := p.judged(r.ID, 1)[0]; i.VersionID != first.ID {
+		t.Errorf("version %d judged", i.VersionID)
+	}
+}
+
 func TestAnUploadIsRefusedBeforeItIsStored(t *testing.T) {
 	p := open(t, taught(t), 0)
 	before := blobs(p)

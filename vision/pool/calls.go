@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"loupe/vision"
 	"loupe/vision/wire"
 )
 
@@ -47,7 +49,7 @@ func (p *Pool) judge(ctx context.Context, m *member, q wire.JudgeRequest, r *wir
 	defer end(nil)
 	f := &flight{end}
 	p.board(m, f)
-	defer p.leave(m, f, q.Alone)
+	defer p.leave(m, f, cost(q.Alone))
 	err := p.request(call, wire.Judge(m.id), q, r)
 	if errors.Is(err, ErrTimeout) {
 		p.hung(m.id)
@@ -71,6 +73,52 @@ func (p *Pool) Render(ctx context.Context, q wire.RenderRequest) (wire.RenderRes
 		return r, err
 	}
 	return r, explain(r.Trouble)
+}
+
+// Load has every live worker that gets frames load a model ahead of its first
+// one. It ends with ErrWorkerDied for a worker that dies over it.
+func (p *Pool) Load(ctx context.Context, model vision.ModelRef) error {
+	var members []*member
+	p.mu.Lock()
+	for _, m := range p.members {
+		if m.Refused == "" && !m.Leaving {
+			members = append(members, m)
+		}
+	}
+	p.mu.Unlock()
+	var all sync.WaitGroup
+	errs := make([]error, len(members))
+	for i, m := range members {
+		all.Go(func() { errs[i] = p.load(ctx, m, model) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+func (p *Pool) load(ctx context.Context, m *member, model vision.ModelRef) error {
+	call, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	f := &flight{end}
+	p.board(m, f)
+	defer p.leave(m, f, 0)
+	var r wire.LoadResult
+	err := p.request(call, wire.Load(m.id), wire.LoadRequest{Model: model}, &r)
+	if err == nil {
+		err = explain(r.Trouble)
+	}
+	if errors.Is(err, ErrNoWorkers) { // it left meanwhile
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("the worker %s: %w", p.nameOf(m), err)
+	}
+	return nil
+}
+
+func (p *Pool) nameOf(m *member) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return m.Name
 }
 
 // explain turns a worker's trouble into an error; nil for none.
@@ -135,7 +183,7 @@ func (p *Pool) acquire(ctx context.Context, alone bool) (*member, error) {
 	select {
 	case m, ok := <-w.got: // it came at the same moment
 		if ok {
-			p.free(m, alone)
+			p.free(m, cost(alone))
 		}
 	default:
 	}
@@ -187,10 +235,11 @@ func (p *Pool) board(m *member, f *flight) {
 	}
 }
 
-func (p *Pool) leave(m *member, f *flight, alone bool) {
+// leave ends what board noted and gives the slots back that the call held.
+func (p *Pool) leave(m *member, f *flight, held int) {
 	p.mu.Lock()
 	delete(m.flights, f)
-	p.free(m, alone)
+	p.free(m, held)
 	left := m.Leaving && len(m.flights) == 0
 	p.mu.Unlock()
 	if left {
@@ -198,8 +247,8 @@ func (p *Pool) leave(m *member, f *flight, alone bool) {
 	}
 }
 
-// free gives a slot back. p.mu is held.
-func (p *Pool) free(m *member, alone bool) {
-	m.load -= cost(alone)
+// free gives slots back. p.mu is held.
+func (p *Pool) free(m *member, held int) {
+	m.load -= held
 	p.serve()
 }

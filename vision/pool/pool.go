@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -17,7 +16,6 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
-	"loupe/vision"
 	"loupe/vision/wire"
 )
 
@@ -286,21 +284,4 @@ func (p *Pool) lose(id string, reason error) {
 	for _, f := range tell {
 		f(m.Worker, reason)
 	}
-}
-
-// Load has every live worker that gets frames load a model ahead of its first one.
-func (p *Pool) Load(ctx context.Context, model vision.ModelRef) error {
-	var all sync.WaitGroup
-	workers := slices.DeleteFunc(p.Workers(), func(w Worker) bool { return w.Refused != "" })
-	errs := make([]error, len(workers))
-	for i, w := range workers {
-		all.Go(func() {
-			var r wire.LoadResult
-			if errs[i] = p.request(ctx, wire.Load(w.ID), wire.LoadRequest{Model: model}, &r); errs[i] == nil {
-				errs[i] = explain(r.Trouble)
-			}
-		})
-	}
-	all.Wait()
-	return errors.Join(errs...)
 }

@@ -26,7 +26,7 @@ func explain(err error, errors string, size int) *Failure {
 	why := reason(errors)
 	m := atNode.FindStringSubmatch(errors)
 	switch {
-	case noMemory.MatchString(errors), m == nil && died(err) == "signal: killed":
+	case noMemory.MatchString(errors), m == nil && died(err) == killed:
 		f.Reason = Memory
 		f.words = fmt.Sprintf("The file needs more memory than the %d MB that a trial gives it to judge a picture of %d×%d pixels", Room>>20, size, size)
 	case m != nil:

@@ -89,7 +89,7 @@ func (b *Bench) Try(ctx context.Context, model []byte, size int, classes []strin
 	switch {
 	case ctx.Err() != nil:
 		return answer, context.Cause(ctx)
-	case !inTime:
+	case !inTime && died(err) == killed:
 		return answer, &Failure{Reason: Hangs, words: fmt.Sprintf("The file did not judge one picture of %d×%d pixels within %s", size, size, b.settings.Limit)}
 	case cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == ownFault:
 		return answer, fmt.Errorf("the process that tries a model failed: %s", plain(string(complained.kept)))
@@ -158,11 +158,17 @@ func (f *Failure) advice() string {
 	return "Check the file with onnx.checker and in another runtime, then export it again with opset 10 and fixed shapes."
 }
 
-// died says by which signal a process ended, "" where it was none.
+// killed is what died says of a process that was ended from outside.
+const killed = "signal: killed"
+
+// died says how a process ended.
 func died(err error) string {
 	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	switch {
+	case errors.As(err, &exit):
 		return exit.String()
+	case err != nil:
+		return err.Error()
 	}
-	return err.Error()
+	return "exit status 0"
 }
