@@ -81,7 +81,7 @@ func TestAServerKilledInMidPostLosesNothingItAcknowledged(t *testing.T) {
 	s.stop()
 	picture := encodePart(t, drawPart(rand.New(rand.NewPCG(3, 3)), "good"))
 	var serials []string
-	for n := range 300 {
+	for n := range 150 {
 		serials = append(serials, fmt.Sprintf("K-%03d", n))
 	}
 	p, url := serve(t, folder)
@@ -168,7 +168,7 @@ func TestWorkersKilledInMidFrameLoseNoFrame(t *testing.T) {
 func TestATrainingThatKillsInterruptEndsInTheSameVersion(t *testing.T) {
 	folder := t.TempDir()
 	s := startSiteIn(t, folder)
-	s.teachFrom(100) // enough that a training takes seconds
+	s.teachFrom(50) // enough that a training takes a second
 	s.stop()
 	db, err := storage.Open(t.Context(), storage.Settings{Folder: folder})
 	if err != nil {

@@ -75,8 +75,18 @@ func (k *Keeper) Keep(ctx context.Context) error {
 			all = errors.Join(all, fmt.Errorf("recipe %q: %w", r.Name, err))
 		}
 	}
+	caches, err := k.features.caches(ctx)
+	if err != nil {
+		return errors.Join(all, err)
+	}
 	deleted, err := k.db.DeleteBlobs(ctx, func(key string, frames []int64) error {
-		return errors.Join(k.features.forget(ctx, frames), k.pictures.forget(key))
+		err := k.pictures.forget(key)
+		for _, s := range caches {
+			for _, id := range frames {
+				err = errors.Join(err, s.Forget(id))
+			}
+		}
+		return err
 	})
 	if deleted > 0 {
 		k.log.Info("blobs that nothing uses were deleted", "blobs", deleted)

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 
+	"loupe/models/features"
 	"loupe/vision"
 )
 
@@ -87,19 +88,19 @@ func (e *Extractor) preparations(ctx context.Context) ([]vision.Preparation, err
 	return all, nil
 }
 
-// forget drops what is cached of some frames.
-func (e *Extractor) forget(ctx context.Context, frames []int64) error {
+// caches opens those that the recipes' next trainings and champions need.
+func (e *Extractor) caches(ctx context.Context) ([]*features.Store, error) {
 	preps, err := e.preparations(ctx)
-	for _, prep := range preps {
-		s, e := e.store(prep)
-		if err = errors.Join(err, e); e != nil {
-			continue
-		}
-		for _, id := range frames {
-			err = errors.Join(err, s.Forget(id))
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*features.Store, len(preps))
+	for i, prep := range preps {
+		if all[i], err = e.store(prep); err != nil {
+			return nil, err
 		}
 	}
-	return err
+	return all, nil
 }
 
 // keepOnly removes all other caches.

@@ -18,6 +18,8 @@ func newAdam(params [][]float32) *adam {
 }
 
 // step moves the parameters against their gradients, each group at its rate.
+//
+//go:norace
 func (a *adam) step(params, grads [][]float32, rates []float64, decay float64) {
 	const b1, b2, eps = 0.9, 0.999, 1e-8
 	a.t++
@@ -50,6 +52,7 @@ func newMean(params [][]float32) *mean {
 	return m
 }
 
+//go:norace
 func (m *mean) add(params [][]float32) {
 	m.n++
 	for g, p := range params {

@@ -90,6 +90,8 @@ func (m *model) backward(f *Features, class int, weight float32, s *scratch, g *
 
 // standardised turns the sum over a batch into the derivative of the mean loss
 // by the parameters, which apply to standardised features.
+//
+//go:norace
 func (m *model) standardised(g *gradient) [][]float32 {
 	scale := float32(1 / math.Max(g.mass, 1e-12))
 	for t, n := range Channels {

@@ -38,6 +38,8 @@ func newModel(h *Head) *model {
 func at(c, i, n int) int { return (c/block*n+i)*block + c%block }
 
 // fold brings what applies to raw features up to date with the parameters.
+//
+//go:norace
 func (m *model) fold() {
 	copy(m.localBias, m.LocalBias)
 	for t, n := range Channels {
