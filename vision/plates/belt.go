@@ -8,6 +8,7 @@ type belt struct {
 	tone  [3]float32
 }
 
+//go:norace
 func newBelt(p *part) *belt {
 	b := &belt{tone: p.beltTone}
 	q := quick(p.seed ^ 0x9e3779b97f4a7c15 | 1)

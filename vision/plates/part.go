@@ -137,6 +137,8 @@ func (p *part) inPicture(r rect) image.Rectangle {
 
 // edge is the signed distance to the plate's outline, negative inside, and the
 // direction out of it.
+//
+//go:norace
 func (p *part) edge(u, v float32) (d, nu, nv float32) {
 	su, sv := float32(1), float32(1)
 	if u < 0 {

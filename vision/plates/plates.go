@@ -2,6 +2,9 @@
 // above a conveyor would see them: the parts of the demonstration line. Light,
 // place, turn, grain, focus and tolerances differ from part to part; a drawing
 // depends on nothing but its random source.
+//
+// What goes through pixels is out of the race detector's sight (go:norace): one
+// goroutine draws a plate, and watching each pixel makes that ten times as long.
 package plates
 
 import (

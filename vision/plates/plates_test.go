@@ -25,6 +25,8 @@ func differing(a, b *image.RGBA, box image.Rectangle) (n int) {
 
 // change is the mean difference of two pictures inside and outside of the box,
 // in levels of 255.
+//
+//go:norace
 func change(a, b *image.RGBA, box image.Rectangle) (inside, outside float64) {
 	var in, out, nIn, nOut float64
 	for y := range Height {

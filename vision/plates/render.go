@@ -20,6 +20,8 @@ type surface struct {
 }
 
 // render draws belt, shadow, plate and defect.
+//
+//go:norace
 func (p *part) render(d defect) light {
 	out := make(light, Width*Height*3)
 	b := newBelt(p)
@@ -66,6 +68,8 @@ func (p *part) render(d defect) light {
 
 // nearest is the hole closest to the place and the distance to its wall,
 // negative inside the hole. Far from every hole the distance is large.
+//
+//go:norace
 func (p *part) nearest(u, v float32) (*hole, float32) {
 	best, dist := &p.holes[0], float32(1e6)
 	for i := range p.holes {
@@ -106,6 +110,8 @@ func (p *part) depth(u, v, e float32, h *hole, hd float32) float32 {
 }
 
 // shadow is the light on the belt beside the plate.
+//
+//go:norace
 func (p *part) shadow(u, v, e float32) float32 {
 	if e > 34 {
 		return 1
@@ -117,6 +123,8 @@ func (p *part) shadow(u, v, e float32) float32 {
 }
 
 // paint adds the plate's light at a place that it covers by the share given.
+//
+//go:norace
 func (p *part) paint(at []float32, s *surface, cover, even float32) {
 	g := p.grain.at(s.u, s.v)
 	m := p.mottle.at(s.u, s.v)
@@ -157,6 +165,8 @@ func scaled(c [3]float32, k float32) [3]float32 {
 }
 
 // develop is the camera: focus, vignette, exposure, sensor noise and tone.
+//
+//go:norace
 func (p *part) develop(l light) *image.RGBA {
 	soften(l, p.focus)
 	img := image.NewRGBA(image.Rect(0, 0, Width, Height))
@@ -206,6 +216,8 @@ func tone(l float32) float32 {
 }
 
 // soften spreads each pixel to its neighbours by the share a, as a lens does.
+//
+//go:norace
 func soften(l light, a float32) {
 	const row = Width * 3
 	keep := 1 - 2*a

@@ -54,6 +54,8 @@ func newTexture(w, h int, step float32) *texture {
 }
 
 // at reads at u, v with the texture's middle at the origin.
+//
+//go:norace
 func (t *texture) at(u, v float32) float32 {
 	x := clamp(u/t.step+float32(t.w)*0.5, 0, float32(t.w)-1.001)
 	y := clamp(v/t.step+float32(t.h)*0.5, 0, float32(t.h)-1.001)
