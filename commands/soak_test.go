@@ -51,7 +51,8 @@ type soakSample struct {
 }
 
 // TestSoak runs LOUPE_SOAK, such as 60m, at 80 % of what the server can judge.
-// Built with the tag matprofile it counts OpenCV's matrices too.
+// Built with the tag matprofile it counts OpenCV's matrices too. With
+// LOUPE_SOAK_WORKERS=1 it leaves half of a small machine to others.
 func TestSoak(t *testing.T) {
 	length, err := time.ParseDuration(os.Getenv("LOUPE_SOAK"))
 	if err != nil {
@@ -62,7 +63,11 @@ func TestSoak(t *testing.T) {
 	s.token = site.token
 	site.stop()
 	var p *program
-	p, s.url = serve(t, s.folder)
+	var flags []string
+	if workers := os.Getenv("LOUPE_SOAK_WORKERS"); workers != "" {
+		flags = []string{"--workers", workers}
+	}
+	p, s.url = serve(t, s.folder, flags...)
 	s.pid = p.Process.Pid
 	rng := rand.New(rand.NewPCG(7, 7))
 	for n := range 50 {
