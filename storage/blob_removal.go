@@ -64,10 +64,7 @@ func (db *DB) takeBlobs(ctx context.Context) (keys []string, err error) {
 			OR EXISTS (SELECT 1 FROM versions WHERE head_key = key OR model_key = key))`, millis(db.now())); err != nil {
 			return err
 		}
-		keys, err = list(ctx, tx, func(s scanner) (string, error) {
-			var key string
-			return key, s.Scan(&key)
-		}, `UPDATE blobs_to_delete SET taken = 1 WHERE key IN (SELECT key FROM blobs_to_delete WHERE at <= ? AND taken = 0 LIMIT ?) RETURNING key`,
+		keys, err = list(ctx, tx, scanKey, `UPDATE blobs_to_delete SET taken = 1 WHERE key IN (SELECT key FROM blobs_to_delete WHERE at <= ? AND taken = 0 LIMIT ?) RETURNING key`,
 			millis(db.now()), deleteAtOnce)
 		return err
 	})

@@ -42,10 +42,7 @@ func (db *DB) RemoveDemonstration(ctx context.Context, by string) error {
 }
 
 func removeRecipe(ctx context.Context, tx *sql.Tx, id int64) (blobs []string, err error) {
-	blobs, err = list(ctx, tx, func(s scanner) (string, error) {
-		var key string
-		return key, s.Scan(&key)
-	}, `SELECT blob_key FROM frames WHERE recipe_id = ?1 UNION SELECT head_key FROM versions WHERE recipe_id = ?1 AND head_key <> '' UNION SELECT model_key FROM versions WHERE recipe_id = ?1`, id)
+	blobs, err = list(ctx, tx, scanKey, `SELECT blob_key FROM frames WHERE recipe_id = ?1 UNION SELECT head_key FROM versions WHERE recipe_id = ?1 AND head_key <> '' UNION SELECT model_key FROM versions WHERE recipe_id = ?1`, id)
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,13 @@ func list[T any](ctx context.Context, q querier, scan func(scanner) (T, error), 
 	return all, explain(rows.Err())
 }
 
+// scanKey reads the key of a blob.
+func scanKey(s scanner) (string, error) {
+	var key string
+	err := s.Scan(&key)
+	return key, err
+}
+
 // one reads a single row; what names the thing for the NotFound error.
 func one[T any](ctx context.Context, q querier, what string, scan func(scanner) (T, error), query string, args ...any) (T, error) {
 	v, err := scan(q.QueryRowContext(ctx, query, args...))

@@ -27,18 +27,7 @@ func packIDs(ids []int64) ([]byte, error) {
 		steps = binary.AppendUvarint(steps, uint64(id-last))
 		last = id
 	}
-	var packed bytes.Buffer
-	w, err := flate.NewWriter(&packed, flate.BestSpeed)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(steps); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return packed.Bytes(), nil
+	return deflate(steps)
 }
 
 // unpackIDs is the way back.

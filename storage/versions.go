@@ -285,12 +285,21 @@ func (db *DB) Results(ctx context.Context, versionID int64) ([]Result, error) {
 }
 
 func packResults(results []Result) ([]byte, error) {
+	data, err := json.Marshal(results)
+	if err != nil {
+		return nil, err
+	}
+	return deflate(data)
+}
+
+// deflate compresses what a row holds.
+func deflate(data []byte) ([]byte, error) {
 	var packed bytes.Buffer
 	w, err := flate.NewWriter(&packed, flate.BestSpeed)
 	if err != nil {
 		return nil, err
 	}
-	if err := json.NewEncoder(w).Encode(results); err != nil {
+	if _, err := w.Write(data); err != nil {
 		return nil, err
 	}
 	if err := w.Close(); err != nil {
