@@ -97,7 +97,7 @@ func importAll(ctx context.Context, db *storage.DB, r storage.Recipe, all []labe
 		if err := storeAgain(ctx, db, ready, sources); err != nil {
 			return err
 		}
-		added += n
+		added += n.Added
 	}
 	for _, line := range refused {
 		fmt.Fprintln(os.Stderr, "refused", line)
