@@ -58,12 +58,17 @@ func (t *tree) any(is func(string) bool) bool { return slices.ContainsFunc(t.all
 func (t *tree) open(name string) (fs.File, error) {
 	info, err := fs.Stat(t.fsys, name)
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no file", name)
+		err = errors.New("it is no file")
 	}
-	if err != nil {
-		return nil, err
+	var f fs.File
+	if err == nil {
+		f, err = t.fsys.Open(name)
 	}
-	return t.fsys.Open(name)
+	var of *fs.PathError
+	if errors.As(err, &of) {
+		err = of.Err // who asks knows the name
+	}
+	return f, err
 }
 
 func (t *tree) readMost(name string, most int64) ([]byte, error) {
