@@ -77,6 +77,7 @@ type Set struct {
 	Refused  []string // pictures that cannot be taken, each with the reason
 
 	files *tree
+	ours  bool // a Loupe wrote it
 }
 
 // Read lists the pictures of a folder with all that it says about them; format
@@ -96,6 +97,7 @@ func Read(fsys fs.FS, list string, format Format) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.ours = side != nil
 	if s.Format == "" {
 		s.Format = detect(files, list, side)
 	}

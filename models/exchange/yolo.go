@@ -99,6 +99,9 @@ func (s *Set) readDescribed(description string) error {
 	}{{d.Val, storage.TestShare}, {d.Test, storage.TestShare}, {d.Train, storage.TrainShare}} {
 		for _, at := range texts(split.node) {
 			places, err := s.splitPlaces(path.Dir(description), d.Path, at)
+			if err == nil && len(places) == 0 && !s.ours {
+				err = fmt.Errorf("there is no %.200q in the folder: correct the line, or remove it", at)
+			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", description, err)
 			}
@@ -107,9 +110,6 @@ func (s *Set) readDescribed(description string) error {
 				folders = append(folders, place)
 			}
 		}
-	}
-	if len(folders) == 0 && (d.Train.Kind != 0 || d.Val.Kind != 0 || d.Test.Kind != 0) {
-		return fmt.Errorf("%s: none of the folders of its splits is there", description)
 	}
 	return s.readLabels(func(file string) (string, bool) {
 		for at := file; ; at = path.Dir(at) {
