@@ -2,8 +2,6 @@ package models
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -22,7 +20,7 @@ type Statement struct {
 	Options        head.Options         `json:"options"`
 	Views          int                  `json:"views"`    // of each training frame, mirrored
 	Backbone       string               `json:"backbone"` // SHA-256
-	Data           string               `json:"data"`     // SHA-256 of the list of frames, classes and shares
+	Data           string               `json:"data"`     // SHA-256 of the data set
 	Counts         []storage.ClassCount `json:"counts"`
 	Lacking        []Lack               `json:"lacking,omitempty"`
 	LastCorrection int64                `json:"last_correction"` // the newest that it learned from
@@ -61,6 +59,7 @@ type training struct {
 	classes  []string
 	train    []storage.LabelledFrame
 	test     []storage.LabelledFrame
+	data     []storage.LabelledFrame // both, by frame ID
 	state    Training
 	reported time.Time
 }
@@ -143,7 +142,10 @@ func (t *training) gather(ctx context.Context) ([]Lack, error) {
 			t.test = append(t.test, f)
 		case learned[f.Class]:
 			t.train = append(t.train, f)
+		default:
+			continue
 		}
+		t.data = append(t.data, f)
 	}
 	return ready.Lacking, nil
 }
@@ -169,7 +171,7 @@ func (t *training) featureProgress(ctx context.Context, done, all int, left time
 
 // fit trains the head on the training share.
 func (t *training) fit(ctx context.Context) (*head.Head, Statement, error) {
-	s := Statement{Loss: head.Loss, Optimiser: head.Optimiser, Backbone: BackboneSHA256, Data: dataDigest(t.train, t.test)}
+	s := Statement{Loss: head.Loss, Optimiser: head.Optimiser, Backbone: BackboneSHA256, Data: storage.DatasetDigest(t.data)}
 	o := head.ForFrames(len(t.train))
 	source, err := t.features.source(t.prep, views(t.recipe), t.train, t.classes)
 	if err != nil {
@@ -199,17 +201,6 @@ func (t *training) fit(ctx context.Context) (*head.Head, Statement, error) {
 	return h, s, nil
 }
 
-// dataDigest names a data set by its content.
-func dataDigest(parts ...[]storage.LabelledFrame) string {
-	sum := sha256.New()
-	for _, frames := range parts {
-		for _, f := range frames {
-			fmt.Fprintf(sum, "%d %s %s %s\n", f.FrameID, f.BlobKey, f.Class, f.Share)
-		}
-	}
-	return hex.EncodeToString(sum.Sum(nil))
-}
-
 // report stores the progress of the job, at most a few times a second.
 func (t *training) report(ctx context.Context, progress float64, message string, now bool) error {
 	if !now && time.Since(t.reported) < 150*time.Millisecond {
@@ -236,7 +227,7 @@ func (t *training) store(ctx context.Context, h *head.Head, s Statement, r Repor
 	}
 	v = storage.Version{
 		RecipeID: t.recipe.ID, ParentID: t.recipe.ChampionID, Size: t.prep.Size, Region: t.prep.Region, Classes: t.classes,
-		ModelSHA: storage.Digest(model), JobID: t.job.ID, CreatedBy: t.job.CreatedBy,
+		ModelSHA: storage.Digest(model), JobID: t.job.ID, CreatedBy: t.job.CreatedBy, Data: t.data,
 	}
 	for _, f := range t.train { // by frame ID
 		v.TrainedOn = append(v.TrainedOn, f.FrameID)

@@ -57,6 +57,10 @@ func TestTrainingStatesHowItWasDone(t *testing.T) {
 	if r.Candidate.Accuracy.Value < 5.0/6 {
 		t.Errorf("accuracy %g on plates that differ plainly", r.Candidate.Accuracy.Value)
 	}
+	d := must(p.db.Dataset(t.Context(), v.DatasetID))(p)
+	if frames := must(p.db.DatasetFrames(t.Context(), d.ID))(p); d.Digest != s.Data || d.Train != 24 || d.Test != 6 || storage.DatasetDigest(frames) != s.Data {
+		t.Errorf("trained on %+v with %d frames, stated as %s", d, len(frames), s.Data)
+	}
 	if v.State != storage.Champion || v.Number != 1 || v.Decision != "it is the first version" || v.Size != 224 {
 		t.Errorf("version %d is %s: %s", v.Number, v.State, v.Decision)
 	}

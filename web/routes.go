@@ -39,6 +39,7 @@ func (w *Server) routes() {
 	operator.POST(ui.PathUndo, w.undo)
 	operator.GET(ui.PathModel, w.firstModel)
 	operator.GET("/recipes/:id/model", w.modelPage)
+	operator.GET("/datasets/:id", w.datasetPage)
 	operator.GET(ui.PathAccount, w.accountPage)
 	operator.POST(ui.PathPassword, w.changePassword)
 	operator.GET(ui.PathSetUp, w.setUp)
@@ -117,6 +118,9 @@ func (w *Server) apiRoutes(api *echo.Group) {
 	operator.GET("/versions/:id", w.getVersion)
 	operator.GET("/versions/:id/model.onnx", w.modelFile)
 	operator.GET("/versions/:id/report", w.versionReport)
+	operator.GET("/recipes/:id/datasets", w.listDatasets)
+	operator.GET("/datasets/:id", w.getDataset)
+	operator.GET("/datasets/:id/diff", w.diffDatasets)
 	operator.GET("/events", w.apiEvents)
 
 	qa := guard(api, least(storage.QA))
@@ -124,6 +128,8 @@ func (w *Server) apiRoutes(api *echo.Group) {
 	qa.POST("/recipes/:id/versions", w.postVersion)
 	qa.POST("/recipes/:id/rollback", w.rollback)
 	qa.POST("/versions/:id/promote", w.promote)
+	qa.GET("/recipes/:id/export", w.exportRecipe)
+	qa.GET("/datasets/:id/export", w.exportDataset)
 	qa.DELETE("/jobs/:id", w.cancelJob)
 
 	admin := guard(api, least(storage.Admin))

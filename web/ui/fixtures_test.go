@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"loupe/vision"
@@ -176,10 +177,11 @@ func fixtureVersion(number int, state string, worse float64, classes []vision.Cl
 func fixtureModel(lang string) ModelView {
 	classes := classesIn(lang)
 	better := false
-	v := ModelView{Recipes: []NamedRecipe{{ID: 1, Name: "Plate 40-117"}, {ID: 2, Name: "Cover 12"}}, Recipe: NamedRecipe{ID: 1, Name: "Plate 40-117"}, CanRoll: 6, UploadMB: 128, Now: now,
+	v := ModelView{Recipes: []NamedRecipe{{ID: 1, Name: "Plate 40-117"}, {ID: 2, Name: "Cover 12"}}, Recipe: NamedRecipe{ID: 1, Name: "Plate 40-117"}, CanRoll: 6, UploadMB: 128, Formats: []string{"coco", "voc", "yolo", "folders", "csv"}, Now: now,
 		Rules: RulesView{Recipe: 1, After: 10, QuietSeconds: 20, Auto: true, Metric: "balanced_accuracy", MarginPercent: 1}}
 	v.Shown, v.Champion = fixtureVersion(8, "candidate", .024, classes), fixtureVersion(7, "champion", 0, classes)
 	v.Shown.Waits, v.Shown.Better = true, &better
+	v.Shown.Dataset = &fixtureDataset(lang).DatasetRow
 	v.Shown.Decision = map[string]string{"en": "Version 8 waits: its balanced accuracy is 94.7%, the champion's 97.1% on the same 312 frames. It may be at most 1.0% worse.", "zh": "版本 8 等待决定:在同样的 312 张图像上,均衡准确率为 94.7%,现役版本为 97.1%,超出允许的 1.0%。"}[lang]
 	for i, n := range []int{8, 7, 6, 5, 4, 3} {
 		row := fixtureVersion(n, []string{"candidate", "champion", "retired", "retired", "retired", "retired"}[i], .01*float64(i), classes).VersionRow
@@ -196,6 +198,22 @@ func fixtureModel(lang string) ModelView {
 	for i, c := range classes {
 		v.Data.Classes = append(v.Data.Classes, ClassData{Class: c, Train: []int{840, 190, 120, 74, 15}[i], Test: 4, Advised: []int{0, 0, 0, 0, 31}[i]})
 	}
+	return v
+}
+
+// fixtureDataset is a data set beside the one before it.
+func fixtureDataset(lang string) *DatasetView {
+	classes := classesIn(lang)
+	row := DatasetRow{ID: 12, Number: 12, Train: 869, Test: 217, Digest: strings.Repeat("3fa9c1d07be2", 6)[:64], CreatedAt: now}
+	v := &DatasetView{DatasetRow: row, Recipe: NamedRecipe{ID: 1, Name: "Plate 40-117"}, Formats: []string{"coco", "voc", "yolo", "folders", "csv"}, Now: now}
+	row.ID, row.Number, row.Train = 11, 11, 866
+	v.Others, v.From = []DatasetRow{row}, &row
+	v.Versions = []VersionRow{{ID: 7, Number: 7}, {ID: 8, Number: 8}}
+	for i, c := range classes {
+		v.Counts = append(v.Counts, ClassCount{Class: c.Name, Train: 800 / (i + 1), Test: 200 / (i + 1)})
+	}
+	v.Added = DiffView{All: 103, Frames: []DiffFrame{{FrameID: 4003, Class: classes[1].Name}, {FrameID: 4004, Class: classes[2].Name}, {FrameID: 4005, Class: classes[0].Name}}}
+	v.Changed = DiffView{All: 2, Frames: []DiffFrame{{FrameID: 17, Was: classes[0].Name, Class: classes[3].Name, Share: "test"}, {FrameID: 19, Class: classes[1].Name, Marks: true}}}
 	return v
 }
 

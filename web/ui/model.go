@@ -16,8 +16,9 @@ type ModelView struct {
 	Training TrainingView
 	Data     DataView
 	Rules    RulesView
-	CanRoll  int // number of the version that a roll-back would bring back, 0 for none
-	UploadMB int // size of the largest model file that is taken
+	CanRoll  int      // number of the version that a roll-back would bring back, 0 for none
+	UploadMB int      // size of the largest model file that is taken
+	Formats  []string // in which labelled pictures can be taken out
 	Now      time.Time
 }
 
@@ -60,6 +61,7 @@ type VersionView struct {
 	JudgedLive  int // frames it judged on the line
 	Gone        TrainingGone
 	Upload      *UploadView // nil for a version that was trained here
+	Dataset     *DatasetRow // nil where it is not known
 }
 
 // UploadView says where the file of a version comes from.

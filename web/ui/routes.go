@@ -215,6 +215,25 @@ func DownloadURL(version int64) string { return fmt.Sprintf("/api/v1/versions/%d
 // ReportURL GET: the version's evaluation as JSON.
 func ReportURL(version int64) string { return fmt.Sprintf("/api/v1/versions/%d/report", version) }
 
+// DatasetURL is the page of a data set, compared with another; from 0 takes the
+// one before it.
+func DatasetURL(dataset, from int64) string {
+	u := fmt.Sprintf("/datasets/%d", dataset)
+	if from != 0 {
+		u += "?from=" + id(from)
+	}
+	return u
+}
+
+// DatasetExportURL GET: format ("coco", "voc", "yolo", "folders" or "csv"); a zip
+// file of the data set as it was.
+func DatasetExportURL(dataset int64) string {
+	return fmt.Sprintf("/api/v1/datasets/%d/export", dataset)
+}
+
+// RecipeExportURL GET: format; a zip file of the labels in force.
+func RecipeExportURL(recipe int64) string { return fmt.Sprintf("/api/v1/recipes/%d/export", recipe) }
+
 // CellPicturesURL opens the pictures of one cell of a version's confusion
 // matrix in the labelling grid: frames of the test share that are truth and
 // that the version called predicted.

@@ -28,7 +28,7 @@ func reportOf(v storage.Version) (r models.Report) {
 // waits, else the champion.
 func (s *Source) Model(ctx context.Context, recipe, version int64) (ui.ModelView, error) {
 	recipes, all, err := s.recipes(ctx)
-	v := ui.ModelView{Recipes: namedAll(all), UploadMB: models.MostModelBytes >> 20, Now: s.Now()}
+	v := ui.ModelView{Recipes: namedAll(all), UploadMB: models.MostModelBytes >> 20, Formats: formats(), Now: s.Now()}
 	if err != nil {
 		return v, err
 	}
@@ -134,6 +134,14 @@ func (s *Source) version(ctx context.Context, r storage.Recipe, v storage.Versio
 		out.Statement.Train += c.Train
 		out.Statement.Test += c.Test
 		out.Statement.PerClass = append(out.Statement.PerClass, ui.ClassCount{Class: c.Class, Train: c.Train, Test: c.Test})
+	}
+	if v.DatasetID != 0 {
+		d, err := s.DB.Dataset(ctx, v.DatasetID)
+		if err != nil {
+			return out, err
+		}
+		row := s.datasetRow(d)
+		out.Dataset = &row
 	}
 	gone, err := s.DB.TrainingGone(ctx, v.ID)
 	if err != nil {
