@@ -13,6 +13,7 @@ type LabelledFrame struct {
 	Class       string
 	LabelID     int64  // the correction in force
 	Share       string // TrainShare or TestShare
+	Part        string // the physical part in it, see partKey; from DataSet alone
 }
 
 // DataSet lists a recipe's labelled frames of the classes in use, by frame ID.
@@ -20,9 +21,9 @@ type LabelledFrame struct {
 func (db *DB) DataSet(ctx context.Context, recipeID int64) ([]LabelledFrame, error) {
 	return list(ctx, db.read, func(s scanner) (LabelledFrame, error) {
 		var f LabelledFrame
-		err := s.Scan(&f.FrameID, &f.BlobKey, &f.Orientation, &f.Class, &f.LabelID, &f.Share)
+		err := s.Scan(&f.FrameID, &f.BlobKey, &f.Orientation, &f.Class, &f.LabelID, &f.Share, &f.Part)
 		return f, err
-	}, `SELECT f.id, f.blob_key, f.orientation, f.label, f.label_id, f.share FROM frames f
+	}, `SELECT f.id, f.blob_key, f.orientation, f.label, f.label_id, f.share, f.part_key FROM frames f
 		JOIN classes c ON c.recipe_id = f.recipe_id AND c.name = f.label AND c.archived_at IS NULL
 		WHERE f.recipe_id = ? AND f.label IS NOT NULL AND f.picture_removed_at IS NULL AND f.state IN ('pending', 'judged', 'kept') ORDER BY f.id`, recipeID)
 }

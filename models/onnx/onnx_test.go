@@ -175,13 +175,17 @@ func TestVersionAgreesWithSpecificationAndOpenCV(t *testing.T) {
 	for name, c := range map[string]struct {
 		classes, size int
 		spread        float64
+		temperature   float64
 	}{
-		"two classes":                      {2, 224, 0.05},
-		"nine classes, larger input":       {9, 256, 0.05},
-		"evidence far beyond any training": {3, 224, 40},
+		"two classes":                      {2, 224, 0.05, 0},
+		"nine classes, larger input":       {9, 256, 0.05, 0},
+		"evidence far beyond any training": {3, 224, 40, 0},
+		"made less sure":                   {4, 224, 0.05, 2.5},
+		"made surer":                       {3, 224, 0.05, 0.4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := drawnHead(1, c.classes, c.size, c.spread)
+			h.Temperature = c.temperature
 			file := version(t, h)
 			drawn := picture(t, 7, c.size)
 			want := evaluate(t, file, drawn)
@@ -252,9 +256,38 @@ func TestPooledFeaturesAreMeanMaximumAndDeviation(t *testing.T) {
 	}
 }
 
+// A temperature changes the probabilities and nothing else; a head without one,
+// as older Loupes wrote them, gives the same file as before.
+func TestTemperatureIsInTheFile(t *testing.T) {
+	h, drawn := drawnHead(1, 3, 224, 0.05), picture(t, 7, 224)
+	plain := version(t, h)
+	cold := evaluate(t, plain, drawn)
+	h.Temperature = 3
+	warm := evaluate(t, version(t, h), drawn)
+	var want [3]float64
+	var sum float64
+	for i, p := range cold[onnx.Probabilities].Data {
+		want[i] = math.Pow(p, 1.0/3)
+		sum += want[i]
+	}
+	for i, p := range warm[onnx.Probabilities].Data {
+		if math.Abs(p-want[i]/sum) > 1e-6 {
+			t.Errorf("class %d has %v, not %v", i, p, want[i]/sum)
+		}
+	}
+	if !slices.Equal(cold[onnx.Heat].Data, warm[onnx.Heat].Data) || !slices.Equal(cold[onnx.Pooled].Data, warm[onnx.Pooled].Data) {
+		t.Error("the temperature changed the heat map or the pooled features")
+	}
+	if bytes.Contains(plain, []byte("coldness")) {
+		t.Error("a head without temperature has one in its file")
+	}
+}
+
 // Anything else is not sure to be read by OpenCV 4.6.
 func TestOnlyKnownOperatorsOfOpset10(t *testing.T) {
-	file := version(t, drawnHead(1, 3, 224, 0.05))
+	h := drawnHead(1, 3, 224, 0.05)
+	h.Temperature = 2
+	file := version(t, h)
 	known := []string{"Conv", "ConvTranspose", "Add", "Mul", "Sub", "Exp", "Log", "Sqrt", "Relu", "GlobalAveragePool", "GlobalMaxPool", "Concat", "Flatten", "Gemm", "Softmax", "Clip"}
 	m, err := run.Load(file)
 	if err != nil {
