@@ -30,7 +30,7 @@ type benchResult struct {
 	Size         int                      `json:"size"`
 	Views        int                      `json:"views"` // of each training picture
 	Seed         uint64                   `json:"seed"`
-	TrainS       float64                  `json:"train_s"` // with the calibration
+	TrainS       float64                  `json:"train_s"` // of the fit; calibration.seconds come on top
 	Calibration  benchCalibration         `json:"calibration"`
 	Accuracy     float64                  `json:"accuracy"`
 	Balanced     float64                  `json:"balanced_accuracy"`
@@ -128,11 +128,11 @@ func (b *Bench) inProcess(pictures []picture, classes []string) (*benchResult, e
 	if err != nil {
 		return nil, err
 	}
+	r.TrainS = time.Since(began).Seconds()
 	source := cached{stores, train, classes}
 	if r.Calibration.Calibration, err = head.Calibrate(context.Background(), h, source, func(head.Progress) error { return nil }); err != nil {
 		return nil, err
 	}
-	r.TrainS = time.Since(began).Seconds()
 	return r, b.judge(r, h, test, trained)
 }
 
@@ -229,10 +229,7 @@ func (b *Bench) judge(r *benchResult, h *head.Head, test []picture, trained map[
 	if err := errors.Join(engine.Warm(b.Size), raw.Warm(b.Size)); err != nil {
 		return err
 	}
-	var classes []vision.Class
-	for _, c := range r.Classes {
-		classes = append(classes, vision.Class{Name: c, Pass: b.passes(c)})
-	}
+	classes := b.classes(r.Classes)
 	bar := newBar(len(test), "judging")
 	var infer, forward []float64
 	var samples, before []evaluation.Sample
@@ -269,11 +266,24 @@ func (b *Bench) judge(r *benchResult, h *head.Head, test []picture, trained map[
 	if r.RawForwardMS.P50 > 0 {
 		r.InferOverRaw = r.InferMS.P50 / r.RawForwardMS.P50
 	}
+	r.report(samples, before)
+	return nil
+}
+
+func (b *Bench) classes(names []string) []vision.Class {
+	classes := make([]vision.Class, len(names))
+	for i, name := range names {
+		classes[i] = vision.Class{Name: name, Pass: b.passes(name)}
+	}
+	return classes
+}
+
+// report fills in what the samples say; before are the same without temperature.
+func (r *benchResult) report(samples, before []evaluation.Sample) {
 	report := evaluation.Evaluate(r.Classes, samples)
 	r.Accuracy, r.Balanced, r.MacroF1, r.AUROC = report.Accuracy.Value, report.BalancedAccuracy.Value, report.MacroF1, report.AUROC
 	r.PerClass, r.Confusion = report.PerClass, report.Confusion
 	r.Calibration.ECE, r.Calibration.ECEChance, r.Calibration.ECEBefore = report.Calibration.ECE, report.Calibration.Chance, evaluation.Calibrate(before).ECE
-	return nil
 }
 
 func sample(truth string, pass bool, classes []vision.Class, j vision.Judgement) evaluation.Sample {

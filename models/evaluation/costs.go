@@ -53,8 +53,9 @@ func step(i int) float64 { return float64(leastStep+i) / 100 }
 
 // Suggest finds the thresholds of the least expected cost of escapes and false
 // rejects that leave at most the allowed share Unsure: an exhaustive search over
-// steps of 0.01. Where several cost the same it takes those that leave less
-// Unsure, then those that are the hardest to pass, then the hardest to fail.
+// steps of 0.01. Where several cost the same it takes those that are the hardest
+// to pass, then the hardest to fail: what people can look at is used against
+// parts unlike those of the samples.
 //
 // Rates are counted among bad and among good frames apart and weighted by
 // BadShare, so that it may differ from the samples' (prior shift; Elkan 2001,
@@ -196,34 +197,28 @@ func (t *tally) expect(k counts, c Costs) (cost, unsure float64) {
 const slack = 1e-9
 
 // cheapest searches all pairs; without one that leaves little enough Unsure it
-// gives the one that leaves least, and false.
+// gives the narrowest band, and false.
 func (t *tally) cheapest(c Costs) (best pair, feasible bool) {
 	cost := math.Inf(1)
-	unsure := 0.0
 	for i := range steps {
 		p, ok := t.cheapestWith(i, c)
 		if !ok {
 			continue
 		}
-		// A later OK threshold is the harder to pass, so it wins a tie.
-		value, share := t.expect(t.counts(p), c)
-		if value < cost-slack || value <= cost+slack && share <= unsure+slack {
-			best, cost, unsure, feasible = p, value, share, true
+		if value, _ := t.expect(t.counts(p), c); value <= cost+slack { // later is harder to pass
+			best, cost, feasible = p, min(cost, value), true
 		}
 	}
-	return best, feasible // pair{} is the narrowest band
+	return best, feasible
 }
 
 // cheapestWith is the best pair with one OK threshold.
 func (t *tally) cheapestWith(ok int, c Costs) (best pair, feasible bool) {
-	cost, unsure := math.Inf(1), 0.0
+	cost := math.Inf(1)
 	for j := range steps {
-		value, share := t.expect(t.counts(pair{ok, j}), c)
-		if share > c.UnsureShare+slack {
-			continue
-		}
-		if value < cost-slack || value <= cost+slack && share <= unsure+slack {
-			best, cost, unsure, feasible = pair{ok, j}, value, share, true
+		value, unsure := t.expect(t.counts(pair{ok, j}), c)
+		if unsure <= c.UnsureShare+slack && value <= cost+slack { // later is harder to fail
+			best, cost, feasible = pair{ok, j}, min(cost, value), true
 		}
 	}
 	return best, feasible

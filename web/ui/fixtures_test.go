@@ -194,10 +194,10 @@ func fixtureCosts(now vision.Thresholds) CostsView {
 	v := CostsView{Rule: storage.CostRule{Escape: 100, FalseReject: 2, UnsureShare: .06, BadShare: .02}}
 	var samples []evaluation.Sample
 	for i := range 240 {
-		fail := .5 * float64(i%60) / 60 * float64(i%7) / 6
+		fail := .8 * float64(i%60) / 60 * float64(i%7) / 6
 		samples = append(samples, evaluation.Sample{Pass: true, TopPasses: fail < .5, Fail: fail})
 		if i%3 == 0 {
-			fail = 1 - .6*float64(i%50)/50*float64(i%11)/10
+			fail = 1 - .9*float64(i%50)/50*float64(i%11)/10
 			samples = append(samples, evaluation.Sample{Fail: fail, TopPasses: fail < .5})
 		}
 	}
