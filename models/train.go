@@ -27,6 +27,7 @@ type Statement struct {
 	Corrections    int                  `json:"corrections"`     // since the training before
 	Curve          []float64            `json:"curve"`           // mean loss of each pass
 	Seconds        float64              `json:"seconds"`         // of fitting
+	Calibration    *head.Calibration    `json:"calibration,omitempty"`
 	Upload         *Upload              `json:"upload,omitempty"`
 }
 
@@ -36,11 +37,14 @@ type Report struct {
 	Champion   *evaluation.Report     `json:"champion,omitempty"` // nil where there was none
 	ChampionID int64                  `json:"champion_id,omitempty"`
 	Comparison *evaluation.Comparison `json:"comparison,omitempty"`
+	// Uncalibrated is the candidate's calibration without its temperature; nil
+	// for an uploaded version, which has none.
+	Uncalibrated *evaluation.Calibration `json:"uncalibrated,omitempty"`
 }
 
 // Training is the progress of a job, stored as its result while it runs.
 type Training struct {
-	Stage    string    `json:"stage"` // "features", "fit", "evaluate", "write"
+	Stage    string    `json:"stage"` // "features", "fit", "calibrate", "evaluate", "write"
 	Curve    []float64 `json:"curve,omitempty"`
 	Epochs   int       `json:"epochs,omitempty"`
 	LeftS    float64   `json:"left_s"` // estimate of the time left, seconds
@@ -96,6 +100,9 @@ func (t *training) make(ctx context.Context) (storage.Version, error) {
 		return v, err
 	}
 	statement.Lacking = lacking
+	if err := t.calibrate(ctx, h, &statement); err != nil {
+		return v, err
+	}
 	t.state.Stage = "evaluate"
 	if err := t.report(ctx, 0.9, "evaluating", true); err != nil {
 		return v, err
@@ -186,7 +193,7 @@ func (t *training) fit(ctx context.Context) (*head.Head, Statement, error) {
 		}
 		spent := time.Since(began).Seconds()
 		t.state.LeftS = spent / max(p.Done, 1e-3) * (1 - p.Done)
-		return t.report(ctx, 0.5+0.4*p.Done, fmt.Sprintf("pass %d of %d", p.Epoch, p.Epochs), false)
+		return t.report(ctx, 0.5+0.3*p.Done, fmt.Sprintf("pass %d of %d", p.Epoch, p.Epochs), false)
 	})
 	if err != nil {
 		return nil, s, err
@@ -199,6 +206,22 @@ func (t *training) fit(ctx context.Context) (*head.Head, Statement, error) {
 		s.LastCorrection = max(s.LastCorrection, f.LabelID)
 	}
 	return h, s, nil
+}
+
+// calibrate gives the head its temperature, by the training share alone.
+func (t *training) calibrate(ctx context.Context, h *head.Head, s *Statement) error {
+	source, err := t.features.source(t.prep, views(t.recipe), t.train, t.classes)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	c, err := head.Calibrate(ctx, h, source, func(p head.Progress) error {
+		t.state.Stage = "calibrate"
+		t.state.LeftS = time.Since(began).Seconds() / max(p.Done, 1e-3) * (1 - p.Done)
+		return t.report(ctx, 0.8+0.1*p.Done, "calibrating the probabilities", false)
+	})
+	s.Calibration = &c
+	return err
 }
 
 // report stores the progress of the job, at most a few times a second.

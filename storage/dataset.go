@@ -14,10 +14,11 @@ type LabelledFrame struct {
 	LabelID     int64  // the correction in force
 	Share       string // TrainShare or TestShare
 	MarkingID   int64  // the marking in force, 0 for none; only where a whole data set is listed
+	Part        string // the physical part in it, see partKey; from DataSet alone
 }
 
 // dataSetQuery takes the recipe and whether frames count whose picture was removed.
-const dataSetQuery = `SELECT f.id, f.blob_key, f.orientation, f.label, f.label_id, f.share, ifnull((SELECT max(m.id) FROM markings m WHERE m.frame_id = f.id), 0) FROM frames f
+const dataSetQuery = `SELECT f.id, f.blob_key, f.orientation, f.label, f.label_id, f.share, f.part_key, ifnull((SELECT max(m.id) FROM markings m WHERE m.frame_id = f.id), 0) FROM frames f
 	JOIN classes c ON c.recipe_id = f.recipe_id AND c.name = f.label AND c.archived_at IS NULL
 	WHERE f.recipe_id = ? AND f.label IS NOT NULL AND (f.picture_removed_at IS NULL OR ?) AND f.state IN ('pending', 'judged', 'kept') ORDER BY f.id`
 
@@ -34,7 +35,7 @@ func (db *DB) DataSetEver(ctx context.Context, recipeID int64) ([]LabelledFrame,
 
 func scanLabelled(s scanner) (LabelledFrame, error) {
 	var f LabelledFrame
-	err := s.Scan(&f.FrameID, &f.BlobKey, &f.Orientation, &f.Class, &f.LabelID, &f.Share, &f.MarkingID)
+	err := s.Scan(&f.FrameID, &f.BlobKey, &f.Orientation, &f.Class, &f.LabelID, &f.Share, &f.Part, &f.MarkingID)
 	return f, err
 }
 

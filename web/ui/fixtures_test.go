@@ -6,6 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"loupe/models/evaluation"
+	"loupe/models/head"
+	"loupe/storage"
 	"loupe/vision"
 )
 
@@ -166,11 +169,40 @@ func fixtureVersion(number int, state string, worse float64, classes []vision.Cl
 		v.Statement.PerClass = append(v.Statement.PerClass, ClassCount{c.Name, []int{840, 190, 120, 74, 15}[i], []int{210, 48, 31, 19, 4}[i]})
 	}
 	v.Confusion.Counts = [][]int{{208, 1, 0, 1, 0}, {0, 47, 1, 0, 0}, {0, 1, 29, 1, 0}, {2, 0, 0, 17, 0}, {0, 0, 2, 0, 2}}
+	v.Calibration = fixtureCalibration(.02 + worse)
+	v.Uncalibrated = fixtureCalibration(.09)
+	v.Statement.Calibration = &head.Calibration{Temperature: .82, Low: .63, High: 1.07, Frames: 1239, Folds: 2, Passes: 8}
 	v.Statement.Loss, v.Statement.Optimiser = "class-weighted cross-entropy", "Adam, 3e-3 local and 1e-3 pooled, decay 1e-4, batch 32"
 	v.Statement.Seed, v.Statement.Passes, v.Statement.Backbone, v.Statement.Train, v.Statement.Test, v.Statement.Seconds, v.Statement.FinalLoss = 1, 25, "efficientnet_lite0", 1239, 312, 3.4, .0212
 	for i := range 25 {
 		v.Statement.Losses = append(v.Statement.Losses, 1.4/(1+float64(i)*.55)+.012)
 	}
+	return v
+}
+
+// fixtureCalibration is that of a version that is too sure by so much.
+func fixtureCalibration(over float64) *evaluation.Calibration {
+	c := &evaluation.Calibration{N: 312, ECE: over, Bins: make([]evaluation.CalibrationBin, 15)}
+	for i := 5; i < 15; i++ {
+		sure := (float64(i) + .5) / 15
+		c.Bins[i] = evaluation.CalibrationBin{N: 8 + 4*(i-5)*(i-5)/3, Confidence: sure, Accuracy: max(0, sure-over)}
+	}
+	return c
+}
+
+// fixtureCosts are of a champion whose good and bad test frames overlap a little.
+func fixtureCosts(now vision.Thresholds) CostsView {
+	v := CostsView{Rule: storage.CostRule{Escape: 100, FalseReject: 2, UnsureShare: .06, BadShare: .02}}
+	var samples []evaluation.Sample
+	for i := range 240 {
+		fail := .8 * float64(i%60) / 60 * float64(i%7) / 6
+		samples = append(samples, evaluation.Sample{Pass: true, TopPasses: fail < .5, Fail: fail})
+		if i%3 == 0 {
+			fail = 1 - .9*float64(i%50)/50*float64(i%11)/10
+			samples = append(samples, evaluation.Sample{Fail: fail, TopPasses: fail < .5})
+		}
+	}
+	v.Suggestion, v.Known = evaluation.Suggest(samples, evaluation.Costs{Escape: 100, FalseReject: 2, UnsureShare: .06, BadShare: .02}, now)
 	return v
 }
 
@@ -231,6 +263,7 @@ func fixtureRecipe(lang string) RecipeView {
 	v := RecipeView{Recipe: NamedRecipe{ID: 1, Name: "Plate 40-117"}, Classes: classes, Archived: []vision.Class{{Name: "burr", Color: "#888888"}}, Use: map[string]int{"burr": 12}, Thresholds: vision.Thresholds{OK: .8, NG: .7},
 		Region: vision.Region{X: .1, Y: .1, W: .8, H: .75}, Size: 224, Sizes: []SizeChoice{{224, 1}, {320, 2}, {448, 4}}, Sample: 4003, SampleW: plateW, SampleH: plateH,
 		Rules: RulesView{Recipe: 1, After: 10, QuietSeconds: 20, Auto: true, Metric: "balanced_accuracy", MarginPercent: 1}, QueueLimit: 1000}
+	v.Costs = fixtureCosts(v.Thresholds)
 	for i, c := range classes {
 		v.Use[c.Name] = []int{6120, 312, 141, 18, 4}[i]
 	}

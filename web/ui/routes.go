@@ -262,6 +262,11 @@ func RecipeArchiveURL(recipe int64) string { return RecipeURL(recipe) + "/classe
 // RecipeThresholdsURL POST: ok and ng, each above 0.5 to 1. 303 to RecipeURL.
 func RecipeThresholdsURL(recipe int64) string { return RecipeURL(recipe) + "/thresholds" }
 
+// RecipeCostsURL POST: escape and false_reject (costs in one unit),
+// unsure_percent (of the parts that people can look at) and bad_percent (of the
+// parts in production, 0 for as in the test frames). 303 to RecipeURL.
+func RecipeCostsURL(recipe int64) string { return RecipeURL(recipe) + "/costs" }
+
 // RecipeViewURL POST: x, y, w, h as shares of the upright picture (0,0,1,1 for
 // the whole) and size, the network's input side. 303 to RecipeURL.
 func RecipeViewURL(recipe int64) string { return RecipeURL(recipe) + "/view" }

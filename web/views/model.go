@@ -122,8 +122,9 @@ func (s *Source) version(ctx context.Context, r storage.Recipe, v storage.Versio
 	o := st.Options
 	out.Statement = ui.Statement{
 		Loss: st.Loss, Optimiser: fmt.Sprintf("%s, %g local, %g pooled, decay %g", st.Optimiser, o.LocalRate, o.PooledRate, o.Decay),
-		Seed: int64(o.Seed), Passes: o.Epochs, Backbone: "EfficientNet-Lite0 " + st.Backbone[:min(12, len(st.Backbone))], Seconds: st.Seconds, Losses: st.Curve,
+		Seed: int64(o.Seed), Passes: o.Epochs, Backbone: "EfficientNet-Lite0 " + st.Backbone[:min(12, len(st.Backbone))], Seconds: st.Seconds, Losses: st.Curve, Calibration: st.Calibration,
 	}
+	out.Uncalibrated = report.Uncalibrated
 	if n := len(st.Curve); n > 0 {
 		out.Statement.FinalLoss = st.Curve[n-1]
 	}
@@ -160,6 +161,7 @@ func fillReport(out *ui.VersionView, r storage.Recipe, report evaluation.Report)
 	if report.AUROC != nil {
 		out.AUROC = *report.AUROC
 	}
+	out.Calibration = report.Calibration
 	for _, c := range report.PerClass {
 		out.Classes = append(out.Classes, ui.ClassReport{Class: mark(r, c.Class), Precision: metric(c.Precision), Recall: metric(c.Recall), F1: metric(c.F1), Frames: c.Recall.N})
 	}
