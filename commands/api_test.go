@@ -35,7 +35,7 @@ func TestEachRoleMayDoItsPartAndNoMore(t *testing.T) {
 		{"DELETE", "/api/v1/jobs/99", "", storage.QA}, {"GET", "/setup/audit", "", storage.QA},
 		{"POST", "/api/v1/stations", `{}`, storage.Admin}, {"PATCH", "/api/v1/stations/99", `{}`, storage.Admin}, {"POST", "/api/v1/stations/99/token", "", storage.Admin},
 		{"DELETE", "/api/v1/stations/99", "", storage.Admin}, {"GET", "/api/v1/people", "", storage.Admin}, {"POST", "/api/v1/people", `{}`, storage.Admin}, {"PATCH", "/api/v1/people/99", `{}`, storage.Admin},
-		{"POST", "/setup/recipes/1/thresholds", "", storage.Admin}, {"POST", "/demonstration/start", "", storage.Admin}, {"GET", "/setup/people", "", storage.Admin},
+		{"POST", "/setup/recipes/1/thresholds", "", storage.Admin}, {"POST", "/setup/recipes/1/costs", "", storage.Admin}, {"POST", "/demonstration/start", "", storage.Admin}, {"GET", "/setup/people", "", storage.Admin},
 	} {
 		for role, p := range people {
 			if role == storage.Admin && c.path == "/demonstration/start" {

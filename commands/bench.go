@@ -45,7 +45,9 @@ Examples:
 The CSV looks like this:
   path,class,split
   scratch/0001.jpg,scratch,train
-  good/0002.jpg,good,test`
+  good/0002.jpg,good,test
+A fourth column, part, may name the part in each picture: pictures of one part are
+held out together when the probabilities are calibrated.`
 }
 
 // picture is one row of the CSV.
@@ -53,6 +55,7 @@ type picture struct {
 	path  string
 	class string
 	test  bool
+	part  string // the physical part in it; its own path where the file names none
 }
 
 // Validate refuses settings that cannot work.
@@ -120,7 +123,11 @@ func readPictures(path string) ([]picture, []string, error) {
 		}
 		side[file] = row[2]
 		seen[row[1]] = true
-		all = append(all, picture{file, row[1], row[2] == "test"})
+		part := file
+		if len(header) > 3 && header[3] == "part" && row[3] != "" {
+			part = "part " + row[3]
+		}
+		all = append(all, picture{file, row[1], row[2] == "test", part})
 	}
 	classes := make([]string, 0, len(seen))
 	for c := range seen {

@@ -30,7 +30,8 @@ type benchResult struct {
 	Size         int                      `json:"size"`
 	Views        int                      `json:"views"` // of each training picture
 	Seed         uint64                   `json:"seed"`
-	TrainS       float64                  `json:"train_s"`
+	TrainS       float64                  `json:"train_s"` // of the fit; calibration.seconds come on top
+	Calibration  benchCalibration         `json:"calibration"`
 	Accuracy     float64                  `json:"accuracy"`
 	Balanced     float64                  `json:"balanced_accuracy"`
 	MacroF1      float64                  `json:"macro_f1"`
@@ -41,6 +42,15 @@ type benchResult struct {
 	InferMS      quantiles                `json:"infer_ms"`
 	RawForwardMS quantiles                `json:"raw_forward_ms"`
 	InferOverRaw float64                  `json:"infer_over_raw"`
+}
+
+// benchCalibration is how the probabilities were calibrated on training pictures,
+// and what that does on the test pictures.
+type benchCalibration struct {
+	head.Calibration
+	ECEBefore float64 `json:"ece_before"` // expected calibration error, see evaluation.Calibrate
+	ECE       float64 `json:"ece"`
+	ECEChance float64 `json:"ece_chance"` // what chance alone gives with so many pictures
 }
 
 type quantiles struct {
@@ -63,9 +73,10 @@ type cached struct {
 	classes  []string
 }
 
-func (c cached) Len() int        { return len(c.pictures) }
-func (c cached) Class(i int) int { return slices.Index(c.classes, c.pictures[i].class) }
-func (c cached) Views() int      { return len(c.stores) }
+func (c cached) Len() int          { return len(c.pictures) }
+func (c cached) Class(i int) int   { return slices.Index(c.classes, c.pictures[i].class) }
+func (c cached) Views() int        { return len(c.stores) }
+func (c cached) Part(i int) string { return c.pictures[i].part }
 func (c cached) Read(i, view int, f *head.Features) error {
 	return c.stores[view].Read(int64(i), f)
 }
@@ -118,6 +129,10 @@ func (b *Bench) inProcess(pictures []picture, classes []string) (*benchResult, e
 		return nil, err
 	}
 	r.TrainS = time.Since(began).Seconds()
+	source := cached{stores, train, classes}
+	if r.Calibration.Calibration, err = head.Calibrate(context.Background(), h, source, func(head.Progress) error { return nil }); err != nil {
+		return nil, err
+	}
 	return r, b.judge(r, h, test, trained)
 }
 
@@ -214,13 +229,10 @@ func (b *Bench) judge(r *benchResult, h *head.Head, test []picture, trained map[
 	if err := errors.Join(engine.Warm(b.Size), raw.Warm(b.Size)); err != nil {
 		return err
 	}
-	var classes []vision.Class
-	for _, c := range r.Classes {
-		classes = append(classes, vision.Class{Name: c, Pass: b.passes(c)})
-	}
+	classes := b.classes(r.Classes)
 	bar := newBar(len(test), "judging")
 	var infer, forward []float64
-	var samples []evaluation.Sample
+	var samples, before []evaluation.Sample
 	for _, p := range test {
 		data, header, err := readPicture(p.path)
 		if err != nil {
@@ -247,20 +259,35 @@ func (b *Bench) judge(r *benchResult, h *head.Head, test []picture, trained map[
 			return fmt.Errorf("%s: %w", p.path, err)
 		}
 		samples = append(samples, sample(p.class, b.passes(p.class), classes, j))
+		before = append(before, uncalibrated(h, samples[len(samples)-1], j))
 		_ = bar.Add(1)
 	}
 	r.InferMS, r.RawForwardMS = quantilesOf(infer), quantilesOf(forward)
 	if r.RawForwardMS.P50 > 0 {
 		r.InferOverRaw = r.InferMS.P50 / r.RawForwardMS.P50
 	}
-	report := evaluation.Evaluate(r.Classes, samples)
-	r.Accuracy, r.Balanced, r.MacroF1, r.AUROC = report.Accuracy.Value, report.BalancedAccuracy.Value, report.MacroF1, report.AUROC
-	r.PerClass, r.Confusion = report.PerClass, report.Confusion
+	r.report(samples, before)
 	return nil
 }
 
+func (b *Bench) classes(names []string) []vision.Class {
+	classes := make([]vision.Class, len(names))
+	for i, name := range names {
+		classes[i] = vision.Class{Name: name, Pass: b.passes(name)}
+	}
+	return classes
+}
+
+// report fills in what the samples say; before are the same without temperature.
+func (r *benchResult) report(samples, before []evaluation.Sample) {
+	report := evaluation.Evaluate(r.Classes, samples)
+	r.Accuracy, r.Balanced, r.MacroF1, r.AUROC = report.Accuracy.Value, report.BalancedAccuracy.Value, report.MacroF1, report.AUROC
+	r.PerClass, r.Confusion = report.PerClass, report.Confusion
+	r.Calibration.ECE, r.Calibration.ECEChance, r.Calibration.ECEBefore = report.Calibration.ECE, report.Calibration.Chance, evaluation.Calibrate(before).ECE
+}
+
 func sample(truth string, pass bool, classes []vision.Class, j vision.Judgement) evaluation.Sample {
-	s := evaluation.Sample{Truth: truth, Predicted: j.Class, Pass: pass, PassedOK: j.Verdict == vision.OK, Unsure: j.Verdict == vision.Unsure}
+	s := evaluation.Sample{Truth: truth, Predicted: j.Class, Pass: pass, PassedOK: j.Verdict == vision.OK, Unsure: j.Verdict == vision.Unsure, Score: j.Score}
 	for _, p := range j.Probabilities {
 		for _, c := range classes {
 			if c.Name == p.Class && !c.Pass {
@@ -268,5 +295,15 @@ func sample(truth string, pass bool, classes []vision.Class, j vision.Judgement)
 			}
 		}
 	}
+	return s
+}
+
+// uncalibrated is a sample with the score that its head gives without temperature.
+func uncalibrated(h *head.Head, s evaluation.Sample, j vision.Judgement) evaluation.Sample {
+	p := make([]float64, len(j.Probabilities))
+	for i, one := range j.Probabilities {
+		p[i] = one.P
+	}
+	s.Score = slices.Max(h.Uncalibrated(p))
 	return s
 }

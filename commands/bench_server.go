@@ -131,14 +131,14 @@ func (s *benchServer) prepare(ctx context.Context, train []picture, classes []st
 	if err != nil {
 		return err
 	}
-	var all []labelled
-	for _, p := range train {
-		all = append(all, labelled{path: p.path, name: p.path, class: p.class})
-	}
-	for batch := range slices.Chunk(all, importBatch) {
+	for batch := range slices.Chunk(train, importBatch) {
 		var ready []storage.Import
 		for _, one := range batch {
-			f, err := readFrame(ctx, db, one)
+			data, err := os.ReadFile(one.path)
+			if err != nil {
+				return usage("%v", err)
+			}
+			f, err := storePicture(ctx, db, data, one.path)
 			if err != nil {
 				return usage("%s: %v", one.path, err)
 			}

@@ -52,6 +52,9 @@ func TestBenchMeasuresAModelOnPicturesItNeverSaw(t *testing.T) {
 	if r.Accuracy < 0.75 || r.AUROC == nil || *r.AUROC < 0.75 {
 		t.Errorf("stains are not told from good parts: %+v", r)
 	}
+	if c := r.Calibration; c.Frames != 12 || c.Folds != 2 || !c.Unsure || !(c.ECE >= 0 && c.ECE < 1 && c.ECEBefore >= 0 && c.ECEBefore < 1) || c.ECE == c.ECEBefore {
+		t.Errorf("calibration: %+v", c)
+	}
 	if r.TrainS <= 0 || r.FeaturesMS.P50 <= 0 || r.InferMS.P95 < r.InferMS.P50 || r.RawForwardMS.P50 <= 0 || r.InferOverRaw <= 0 {
 		t.Errorf("times: %+v", r)
 	}
@@ -77,6 +80,17 @@ func TestBenchCountsPicturesThatAreInBothHalves(t *testing.T) {
 	r, err := b.inProcess(pictures, classes)
 	if err != nil || r.Leaked != 1 {
 		t.Errorf("%v: %d pictures count as leaked, not 1", err, r.Leaked)
+	}
+}
+
+func TestBenchKnowsTheParts(t *testing.T) {
+	all, _, err := readPictures(writeCSV(t, t.TempDir(), "path,class,split,part", "a.png,good,train,7", "b.png,good,train,7", "c.png,bad,train,", "d.png,bad,test,"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := cached{pictures: all}
+	if c.Part(0) != c.Part(1) || c.Part(1) == c.Part(2) || c.Part(2) == c.Part(3) {
+		t.Errorf("parts %q, %q, %q, %q", c.Part(0), c.Part(1), c.Part(2), c.Part(3))
 	}
 }
 

@@ -25,6 +25,7 @@ type Loupe struct {
 	Station    Station    `cmd:"" help:"Post the pictures of a folder or a camera, as a station would."`
 	Worker     Worker     `cmd:"" help:"Judge frames for a server, here or on another machine."`
 	Import     Import     `cmd:"" help:"Bring labelled pictures into a recipe."`
+	Export     Export     `cmd:"" help:"Write labelled pictures for other tools: COCO, Pascal VOC, YOLO, class folders, CSV."`
 	Backup     Backup     `cmd:"" help:"Copy a data folder while it is in use."`
 	Restore    Restore    `cmd:"" help:"Make a data folder of a backup."`
 	RawForward RawForward `cmd:"" hidden:""`

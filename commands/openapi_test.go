@@ -131,6 +131,8 @@ func TestEachOperationAnswersAsTheDocumentSays(t *testing.T) {
 		{"GET", "/api/v1/inspections?limit=5", "", 200}, {"GET", "/api/v1/stations", "", 200}, {"GET", "/api/v1/recipes", "", 200}, {"GET", recipe, "", 200},
 		{"GET", "/api/v1/versions/1", "", 200}, {"GET", "/api/v1/versions/1/report", "", 200}, {"GET", "/api/v1/versions/1/model.onnx", "", 200}, {"GET", "/api/v1/jobs/1", "", 200},
 		{"GET", "/api/v1/people", "", 200},
+		{"GET", recipe + "/datasets", "", 200}, {"GET", "/api/v1/datasets/1", "", 200}, {"GET", "/api/v1/datasets/999", "", 404}, {"GET", "/api/v1/datasets/1/diff?from=1", "", 200}, {"GET", "/api/v1/datasets/1/diff", "", 422},
+		{"GET", recipe + "/export?format=coco", "", 200}, {"GET", recipe + "/export?format=pdf", "", 422}, {"GET", "/api/v1/datasets/1/export?format=csv", "", 200},
 		{"GET", "/api/v1/frames/999", "", 404}, {"GET", "/api/v1/inspections/999", "", 404}, {"GET", "/api/v1/inspections/x", "", 404}, {"GET", "/api/v1/inspections?limit=x", "", 422}, {"GET", "/api/v1/versions/999", "", 404},
 		{"POST", frame + "/corrections", `{"class":"stain"}`, 201}, {"POST", frame + "/corrections", `{"class":"nosuch"}`, 422}, {"POST", frame + "/corrections", `{`, 422}, {"POST", "/api/v1/frames/999/corrections", `{"class":"stain"}`, 404},
 		{"POST", recipe + "/train", "", 202}, {"POST", "/api/v1/recipes/999/train", "", 404}, {"POST", recipe + "/rollback", "", 409}, {"POST", "/api/v1/versions/1/promote", `{}`, 409},

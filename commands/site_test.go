@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -86,17 +85,18 @@ func (s *site) teachFrom(parts int) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	folder := s.t.TempDir()
 	rng := rand.New(rand.NewPCG(1, 2))
-	var all []labelled
+	var all []storage.Import
 	for n := range parts {
 		kind := []string{"good", "stain"}[n%2]
-		path := filepath.Join(folder, fmt.Sprintf("%s-%d.png", kind, n))
-		writePart(s.t, path, drawPart(rng, kind))
-		all = append(all, labelled{path: path, name: filepath.Base(path), class: kind})
+		f, err := storePicture(ctx, s.DB, encodePart(s.t, drawPart(rng, kind)), fmt.Sprintf("%s-%d.png", kind, n))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		all = append(all, storage.Import{Frame: f, Class: kind})
 	}
-	if err := importAll(ctx, s.DB, r, all); err != nil {
-		s.t.Fatal(err)
+	if done, err := s.DB.Import(ctx, r.ID, all); err != nil || done.Added != parts {
+		s.t.Fatalf("%+v, %v", done, err)
 	}
 	_, token, err := s.DB.AddStation(ctx, "test", storage.Station{Name: "press 4", Line: "A", RecipeID: r.ID})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"loupe/models/evaluation"
 	"loupe/models/head"
@@ -19,7 +20,19 @@ func (t *training) evaluate(ctx context.Context, h *head.Head) (Report, []storag
 		return Report{}, nil, err
 	}
 	r, err := t.compare(ctx, 0, results)
+	r.Uncalibrated = t.uncalibrated(h, results)
 	return r, results, err
+}
+
+// uncalibrated is how a head's probabilities would be calibrated without its
+// temperature, which changes the score and not the class.
+func (t *training) uncalibrated(h *head.Head, results []storage.Result) *evaluation.Calibration {
+	samples := t.samples(results)
+	for i, r := range results {
+		samples[i].Score = slices.Max(h.Uncalibrated(r.Probabilities))
+	}
+	c := evaluation.Calibrate(samples)
+	return &c
 }
 
 // compare reports on a version's results beside the champion's on the same
@@ -117,10 +130,20 @@ func failing(r storage.Recipe, probabilities []vision.Probability) float64 {
 }
 
 func (t *training) samples(results []storage.Result) []evaluation.Sample {
+	return samplesOf(t.recipe, results, nil)
+}
+
+// samplesOf are results with what the recipe says about the classes; parts names
+// the part of each frame where that matters.
+func samplesOf(recipe storage.Recipe, results []storage.Result, parts map[int64]string) []evaluation.Sample {
 	samples := make([]evaluation.Sample, len(results))
 	for i, r := range results {
-		c, _ := t.recipe.Class(r.Truth)
-		samples[i] = evaluation.Sample{Truth: r.Truth, Predicted: r.Predicted, Fail: r.Fail, Pass: c.Pass, PassedOK: r.Verdict == vision.OK, Unsure: r.Verdict == vision.Unsure}
+		truth, _ := recipe.Class(r.Truth)
+		top, _ := recipe.Class(r.Predicted)
+		samples[i] = evaluation.Sample{
+			Truth: r.Truth, Predicted: r.Predicted, Fail: r.Fail, Pass: truth.Pass, PassedOK: r.Verdict == vision.OK, Unsure: r.Verdict == vision.Unsure,
+			Score: r.Score, TopPasses: top.Pass, Part: parts[r.FrameID],
+		}
 	}
 	return samples
 }

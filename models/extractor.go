@@ -300,6 +300,10 @@ func (e *Extractor) source(prep vision.Preparation, views int, frames []storage.
 func (s *frameSource) Len() int        { return len(s.frames) }
 func (s *frameSource) Class(i int) int { return s.classes[i] }
 func (s *frameSource) Views() int      { return len(s.stores) }
+
+// Part names the part in a frame, by which folds are dealt.
+func (s *frameSource) Part(i int) string { return s.frames[i].Part }
+
 func (s *frameSource) Read(i, view int, f *head.Features) error {
 	return s.stores[view].Read(s.frames[i].FrameID, f)
 }

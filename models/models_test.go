@@ -230,8 +230,8 @@ func (p *plant) label(recipeID int64, from, to int) {
 			all = append(all, storage.Import{Frame: p.picture(kind, n), Class: string(kind)})
 		}
 	}
-	if n := must(p.db.Import(p.Context(), recipeID, all))(p); n != len(all) {
-		p.Fatalf("%d of %d pictures imported", n, len(all))
+	if n := must(p.db.Import(p.Context(), recipeID, all))(p); n.Added != len(all) {
+		p.Fatalf("%d of %d pictures imported", n.Added, len(all))
 	}
 }
 

@@ -2,8 +2,6 @@ package models
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -22,13 +20,14 @@ type Statement struct {
 	Options        head.Options         `json:"options"`
 	Views          int                  `json:"views"`    // of each training frame, mirrored
 	Backbone       string               `json:"backbone"` // SHA-256
-	Data           string               `json:"data"`     // SHA-256 of the list of frames, classes and shares
+	Data           string               `json:"data"`     // SHA-256 of the data set
 	Counts         []storage.ClassCount `json:"counts"`
 	Lacking        []Lack               `json:"lacking,omitempty"`
 	LastCorrection int64                `json:"last_correction"` // the newest that it learned from
 	Corrections    int                  `json:"corrections"`     // since the training before
 	Curve          []float64            `json:"curve"`           // mean loss of each pass
 	Seconds        float64              `json:"seconds"`         // of fitting
+	Calibration    *head.Calibration    `json:"calibration,omitempty"`
 	Upload         *Upload              `json:"upload,omitempty"`
 }
 
@@ -38,11 +37,14 @@ type Report struct {
 	Champion   *evaluation.Report     `json:"champion,omitempty"` // nil where there was none
 	ChampionID int64                  `json:"champion_id,omitempty"`
 	Comparison *evaluation.Comparison `json:"comparison,omitempty"`
+	// Uncalibrated is the candidate's calibration without its temperature; nil
+	// for an uploaded version, which has none.
+	Uncalibrated *evaluation.Calibration `json:"uncalibrated,omitempty"`
 }
 
 // Training is the progress of a job, stored as its result while it runs.
 type Training struct {
-	Stage    string    `json:"stage"` // "features", "fit", "evaluate", "write"
+	Stage    string    `json:"stage"` // "features", "fit", "calibrate", "evaluate", "write"
 	Curve    []float64 `json:"curve,omitempty"`
 	Epochs   int       `json:"epochs,omitempty"`
 	LeftS    float64   `json:"left_s"` // estimate of the time left, seconds
@@ -61,6 +63,7 @@ type training struct {
 	classes  []string
 	train    []storage.LabelledFrame
 	test     []storage.LabelledFrame
+	data     []storage.LabelledFrame // both, by frame ID
 	state    Training
 	reported time.Time
 }
@@ -97,6 +100,9 @@ func (t *training) make(ctx context.Context) (storage.Version, error) {
 		return v, err
 	}
 	statement.Lacking = lacking
+	if err := t.calibrate(ctx, h, &statement); err != nil {
+		return v, err
+	}
 	t.state.Stage = "evaluate"
 	if err := t.report(ctx, 0.9, "evaluating", true); err != nil {
 		return v, err
@@ -143,7 +149,10 @@ func (t *training) gather(ctx context.Context) ([]Lack, error) {
 			t.test = append(t.test, f)
 		case learned[f.Class]:
 			t.train = append(t.train, f)
+		default:
+			continue
 		}
+		t.data = append(t.data, f)
 	}
 	return ready.Lacking, nil
 }
@@ -169,7 +178,7 @@ func (t *training) featureProgress(ctx context.Context, done, all int, left time
 
 // fit trains the head on the training share.
 func (t *training) fit(ctx context.Context) (*head.Head, Statement, error) {
-	s := Statement{Loss: head.Loss, Optimiser: head.Optimiser, Backbone: BackboneSHA256, Data: dataDigest(t.train, t.test)}
+	s := Statement{Loss: head.Loss, Optimiser: head.Optimiser, Backbone: BackboneSHA256, Data: storage.DatasetDigest(t.data)}
 	o := head.ForFrames(len(t.train))
 	source, err := t.features.source(t.prep, views(t.recipe), t.train, t.classes)
 	if err != nil {
@@ -184,7 +193,7 @@ func (t *training) fit(ctx context.Context) (*head.Head, Statement, error) {
 		}
 		spent := time.Since(began).Seconds()
 		t.state.LeftS = spent / max(p.Done, 1e-3) * (1 - p.Done)
-		return t.report(ctx, 0.5+0.4*p.Done, fmt.Sprintf("pass %d of %d", p.Epoch, p.Epochs), false)
+		return t.report(ctx, 0.5+0.3*p.Done, fmt.Sprintf("pass %d of %d", p.Epoch, p.Epochs), false)
 	})
 	if err != nil {
 		return nil, s, err
@@ -199,15 +208,20 @@ func (t *training) fit(ctx context.Context) (*head.Head, Statement, error) {
 	return h, s, nil
 }
 
-// dataDigest names a data set by its content.
-func dataDigest(parts ...[]storage.LabelledFrame) string {
-	sum := sha256.New()
-	for _, frames := range parts {
-		for _, f := range frames {
-			fmt.Fprintf(sum, "%d %s %s %s\n", f.FrameID, f.BlobKey, f.Class, f.Share)
-		}
+// calibrate gives the head its temperature, by the training share alone.
+func (t *training) calibrate(ctx context.Context, h *head.Head, s *Statement) error {
+	source, err := t.features.source(t.prep, views(t.recipe), t.train, t.classes)
+	if err != nil {
+		return err
 	}
-	return hex.EncodeToString(sum.Sum(nil))
+	began := time.Now()
+	c, err := head.Calibrate(ctx, h, source, func(p head.Progress) error {
+		t.state.Stage = "calibrate"
+		t.state.LeftS = time.Since(began).Seconds() / max(p.Done, 1e-3) * (1 - p.Done)
+		return t.report(ctx, 0.8+0.1*p.Done, "calibrating the probabilities", false)
+	})
+	s.Calibration = &c
+	return err
 }
 
 // report stores the progress of the job, at most a few times a second.
@@ -236,7 +250,7 @@ func (t *training) store(ctx context.Context, h *head.Head, s Statement, r Repor
 	}
 	v = storage.Version{
 		RecipeID: t.recipe.ID, ParentID: t.recipe.ChampionID, Size: t.prep.Size, Region: t.prep.Region, Classes: t.classes,
-		ModelSHA: storage.Digest(model), JobID: t.job.ID, CreatedBy: t.job.CreatedBy,
+		ModelSHA: storage.Digest(model), JobID: t.job.ID, CreatedBy: t.job.CreatedBy, Data: t.data,
 	}
 	for _, f := range t.train { // by frame ID
 		v.TrainedOn = append(v.TrainedOn, f.FrameID)

@@ -50,12 +50,22 @@ func TestTrainingStatesHowItWasDone(t *testing.T) {
 	if len(s.Counts) != 3 || len(s.Lacking) != 3 || s.Lacking[0].String() != "good has 8 of 10 training pictures" {
 		t.Errorf("counts %v, lacking %v", s.Counts, s.Lacking)
 	}
+	if c := s.Calibration; c == nil || c.Frames != 24 || c.Folds != 2 || c.Passes != 16 || !(c.Low < c.Temperature && c.Temperature < c.High) {
+		t.Errorf("calibrated: %+v", c)
+	}
+	if r.Uncalibrated == nil || r.Uncalibrated.N != 6 || r.Candidate.Calibration == nil || r.Candidate.Calibration.N != 6 || r.Uncalibrated.ECE == r.Candidate.Calibration.ECE {
+		t.Errorf("calibration %+v, before %+v", r.Candidate.Calibration, r.Uncalibrated)
+	}
 	if r.Candidate.N != 6 || r.Champion != nil {
 		t.Errorf("judged on %d test frames, beside %v", r.Candidate.N, r.Champion)
 	}
 	// Two test plates of each kind say little, but the model must not have learned nothing.
 	if r.Candidate.Accuracy.Value < 5.0/6 {
 		t.Errorf("accuracy %g on plates that differ plainly", r.Candidate.Accuracy.Value)
+	}
+	d := must(p.db.Dataset(t.Context(), v.DatasetID))(p)
+	if frames := must(p.db.DatasetFrames(t.Context(), d.ID))(p); d.Digest != s.Data || d.Train != 24 || d.Test != 6 || storage.DatasetDigest(frames) != s.Data {
+		t.Errorf("trained on %+v with %d frames, stated as %s", d, len(frames), s.Data)
 	}
 	if v.State != storage.Champion || v.Number != 1 || v.Decision != "it is the first version" || v.Size != 224 {
 		t.Errorf("version %d is %s: %s", v.Number, v.State, v.Decision)
@@ -113,7 +123,7 @@ func (p *plant) during(stage string, do func(storage.Job)) {
 }
 
 func TestTrainingGoesOnAfterARestart(t *testing.T) {
-	for _, stage := range []string{"features", "fit", "evaluate", "write"} {
+	for _, stage := range []string{"features", "fit", "calibrate", "evaluate", "write"} {
 		t.Run(stage, func(t *testing.T) {
 			folder, workers := taught(t), 0
 			if stage == "features" {
@@ -175,7 +185,7 @@ func TestRestartBeforeTheDecision(t *testing.T) {
 }
 
 func TestCancelledTrainingLeavesNothing(t *testing.T) {
-	for _, stage := range []string{"fit", "evaluate", "write"} {
+	for _, stage := range []string{"fit", "calibrate", "evaluate", "write"} {
 		t.Run(stage, func(t *testing.T) {
 			p := open(t, taught(t), 0)
 			recipe := p.plates()
@@ -244,7 +254,7 @@ func TestTooLittleDataIsRefusedInWords(t *testing.T) {
 }
 
 // Whatever the held-out frames show and are called, the fitted weights and the
-// normalisation, all of which are in the head, are the same.
+// normalisation and the temperature, all of which are in the head, are the same.
 func TestHeldOutFramesNeverReachTheFit(t *testing.T) {
 	p := open(t, taught(t), 0)
 	first := p.champion()
@@ -277,6 +287,9 @@ func TestHeldOutFramesNeverReachTheFit(t *testing.T) {
 	s, _ := parse(t, v)
 	if !slices.Equal(s.Curve, old.Curve) {
 		t.Errorf("the held-out frames changed the loss: %v, was %v", s.Curve, old.Curve)
+	}
+	if s.Calibration.Temperature != old.Calibration.Temperature || s.Calibration.Frames != 24 {
+		t.Errorf("the held-out frames changed the calibration: %+v, was %+v", s.Calibration, old.Calibration)
 	}
 	again := must(p.db.Results(t.Context(), v.ID))(t)
 	for i, r := range again {

@@ -13,18 +13,30 @@ type LabelledFrame struct {
 	Class       string
 	LabelID     int64  // the correction in force
 	Share       string // TrainShare or TestShare
+	MarkingID   int64  // the marking in force, 0 for none; only where a whole data set is listed
+	Part        string // the physical part in it, see partKey; from DataSet alone
 }
+
+// dataSetQuery takes the recipe and whether frames count whose picture was removed.
+const dataSetQuery = `SELECT f.id, f.blob_key, f.orientation, f.label, f.label_id, f.share, f.part_key, ifnull((SELECT max(m.id) FROM markings m WHERE m.frame_id = f.id), 0) FROM frames f
+	JOIN classes c ON c.recipe_id = f.recipe_id AND c.name = f.label AND c.archived_at IS NULL
+	WHERE f.recipe_id = ? AND f.label IS NOT NULL AND (f.picture_removed_at IS NULL OR ?) AND f.state IN ('pending', 'judged', 'kept') ORDER BY f.id`
 
 // DataSet lists a recipe's labelled frames of the classes in use, by frame ID.
 // Quarantined and discarded frames stay out, and those whose picture was removed.
 func (db *DB) DataSet(ctx context.Context, recipeID int64) ([]LabelledFrame, error) {
-	return list(ctx, db.read, func(s scanner) (LabelledFrame, error) {
-		var f LabelledFrame
-		err := s.Scan(&f.FrameID, &f.BlobKey, &f.Orientation, &f.Class, &f.LabelID, &f.Share)
-		return f, err
-	}, `SELECT f.id, f.blob_key, f.orientation, f.label, f.label_id, f.share FROM frames f
-		JOIN classes c ON c.recipe_id = f.recipe_id AND c.name = f.label AND c.archived_at IS NULL
-		WHERE f.recipe_id = ? AND f.label IS NOT NULL AND f.picture_removed_at IS NULL AND f.state IN ('pending', 'judged', 'kept') ORDER BY f.id`, recipeID)
+	return list(ctx, db.read, scanLabelled, dataSetQuery, recipeID, false)
+}
+
+// DataSetEver is DataSet with the frames whose picture was removed.
+func (db *DB) DataSetEver(ctx context.Context, recipeID int64) ([]LabelledFrame, error) {
+	return list(ctx, db.read, scanLabelled, dataSetQuery, recipeID, true)
+}
+
+func scanLabelled(s scanner) (LabelledFrame, error) {
+	var f LabelledFrame
+	err := s.Scan(&f.FrameID, &f.BlobKey, &f.Orientation, &f.Class, &f.LabelID, &f.Share, &f.Part, &f.MarkingID)
+	return f, err
 }
 
 // ClassCount is how many labelled frames of one class lie on each side of the split.

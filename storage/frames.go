@@ -49,11 +49,21 @@ type Frame struct {
 	Share          string // "train", "test" or "" before it is labelled
 
 	PictureRemovedAt time.Time // by the recipe's KeepRule; zero while it is kept
+	Origin           Origin    // of an imported frame
+}
+
+// Origin is what is known of an imported frame from where it was before.
+type Origin struct {
+	Part       string     `json:"part,omitempty"`        // frames with the same one lie on one side of the split, whatever their serials
+	Station    string     `json:"station,omitempty"`     // that sent it
+	LabelledBy string     `json:"labelled_by,omitempty"` // who said what it is
+	LabelledAt *time.Time `json:"labelled_at,omitempty"`
+	Note       string     `json:"note,omitempty"` // on the label
 }
 
 const frameColumns = `f.id, f.station_id, f.recipe_id, f.blob_key, f.format, f.bytes, f.width, f.height, f.orientation, f.serial, f.lot, f.source,
 	f.taken_at, f.received_at, f.readings_json, f.idempotency_key, f.state, f.deaths, f.trouble, f.label, f.label_id, f.disagreed, f.share,
-	f.picture_removed_at`
+	f.picture_removed_at, f.origin_json`
 
 // frameRow receives a row of frameColumns.
 type frameRow struct {
@@ -61,14 +71,14 @@ type frameRow struct {
 	station, labelID  sql.NullInt64
 	removed           sql.NullInt64
 	taken, received   int64
-	readings          string
+	readings, origin  string
 	key, label, share sql.NullString
 }
 
 func (r *frameRow) dest() []any {
 	f := &r.f
 	return []any{&f.ID, &r.station, &f.RecipeID, &f.BlobKey, &f.Format, &f.Bytes, &f.Width, &f.Height, &f.Orientation, &f.Serial, &f.Lot, &f.Source,
-		&r.taken, &r.received, &r.readings, &r.key, &f.State, &f.Deaths, &f.Trouble, &r.label, &r.labelID, &f.Disagreed, &r.share, &r.removed}
+		&r.taken, &r.received, &r.readings, &r.key, &f.State, &f.Deaths, &f.Trouble, &r.label, &r.labelID, &f.Disagreed, &r.share, &r.removed, &r.origin}
 }
 
 func (r *frameRow) frame() (Frame, error) {
@@ -77,6 +87,9 @@ func (r *frameRow) frame() (Frame, error) {
 	f.TakenAt, f.ReceivedAt = fromMillis(r.taken), fromMillis(r.received)
 	f.PictureRemovedAt = fromNullMillis(r.removed)
 	f.IdempotencyKey, f.Label, f.Share = r.key.String, r.label.String, r.share.String
+	if err := json.Unmarshal([]byte(r.origin), &f.Origin); err != nil {
+		return f, err
+	}
 	return f, json.Unmarshal([]byte(r.readings), &f.Readings)
 }
 
@@ -162,9 +175,9 @@ func insertFrame(tx *sql.Tx, f *Frame) error {
 	}
 	attention := attentionUnlabelled
 	res, err := tx.Exec(`INSERT INTO frames (station_id, recipe_id, blob_key, format, bytes, width, height, orientation, serial, lot, source, part_key,
-		taken_at, received_at, readings_json, idempotency_key, state, attention) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		taken_at, received_at, readings_json, idempotency_key, state, attention, origin_json) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 		nullID(f.StationID), f.RecipeID, f.BlobKey, f.Format, f.Bytes, f.Width, f.Height, f.Orientation, f.Serial, f.Lot, f.Source, partKey(*f),
-		millis(f.TakenAt), millis(f.ReceivedAt), string(readings), sql.NullString{String: f.IdempotencyKey, Valid: f.IdempotencyKey != ""}, f.State, attention)
+		millis(f.TakenAt), millis(f.ReceivedAt), string(readings), sql.NullString{String: f.IdempotencyKey, Valid: f.IdempotencyKey != ""}, f.State, attention, marshal(f.Origin))
 	if err != nil {
 		return fmt.Errorf("store the frame: %w", err)
 	}

@@ -18,8 +18,8 @@ func TestAnImportKeepsItsSplitAndIsNotRepeated(t *testing.T) {
 		all = append(all, storage.Import{Frame: fr, Class: "dent", Share: []string{storage.TrainShare, storage.TestShare}[n/3]})
 	}
 	for round, want := range []int{6, 0} {
-		if added, err := f.Import(ctx, r.ID, all); err != nil || added != want {
-			t.Errorf("round %d: %d added, want %d, %v", round, added, want, err)
+		if done, err := f.Import(ctx, r.ID, all); err != nil || done.Added != want {
+			t.Errorf("round %d: %d added, want %d, %v", round, done.Added, want, err)
 		}
 		f.reopen()
 	}

@@ -11,10 +11,13 @@ const (
 	TestShare  = "test"
 )
 
-// partKey names the physical part in a frame: its serial, or the picture
-// itself where a station sends no serial, so that the same picture posted
-// twice stays on one side of the split.
+// partKey names the physical part in a frame: what an import calls it, its
+// serial, or the picture itself where there is neither, so that the same picture
+// posted twice stays on one side of the split.
 func partKey(f Frame) string {
+	if f.Origin.Part != "" {
+		return "part:" + f.Origin.Part
+	}
 	if f.Serial != "" {
 		return "serial:" + f.Serial
 	}

@@ -24,6 +24,38 @@ type PromoteRule struct {
 	Margin float64 `json:"margin"` // how much worse the metric may be, as a share
 }
 
+// CostRule says what wrong verdicts cost and how much people can look at, so that
+// thresholds can be suggested.
+type CostRule struct {
+	Escape      float64 `json:"escape"`       // of a bad part judged OK, in any unit
+	FalseReject float64 `json:"false_reject"` // of a good part judged NG, in the same unit
+	UnsureShare float64 `json:"unsure_share"` // largest share of parts that people can look at
+	BadShare    float64 `json:"bad_share"`    // share of bad parts in production; 0 means as in the test frames
+}
+
+// DefaultCosts take an escape to be a hundred times as bad as a false reject.
+var DefaultCosts = CostRule{Escape: 100, FalseReject: 1, UnsureShare: 0.05}
+
+// mostCost bounds both costs, so that sums of them stay exact enough to compare.
+const mostCost = 1e6
+
+func (c CostRule) check() error {
+	for _, cost := range []float64{c.Escape, c.FalseReject} {
+		if !(cost >= 0 && cost <= mostCost) {
+			return fail(Invalid, "a cost must be from 0 to 1000000: only how many times the other it is matters")
+		}
+	}
+	switch {
+	case c.Escape == 0 && c.FalseReject == 0:
+		return fail(Invalid, "an escape or a false reject must cost something")
+	case !(c.UnsureShare >= 0 && c.UnsureShare <= 1):
+		return fail(Invalid, "the share of parts that people can look at must be from 0 to 100 %%")
+	case !(c.BadShare >= 0 && c.BadShare < 1):
+		return fail(Invalid, "the share of bad parts must be from 0 to less than 100 %%; 0 means as in the test frames")
+	}
+	return nil
+}
+
 // Recipe is how one product is judged.
 type Recipe struct {
 	ID         int64
@@ -34,6 +66,7 @@ type Recipe struct {
 	Size       int
 	Mirror     bool // a mirrored part would be of the same class: training looks at each frame mirrored too
 	Thresholds vision.Thresholds
+	Costs      CostRule
 	Learn      LearnRule
 	Promote    PromoteRule
 	Queue      QueueRule
@@ -65,7 +98,7 @@ func (r Recipe) ClassNames() []string {
 // NewRecipe is a recipe with the defaults that suit most products.
 func NewRecipe(name string, classes []vision.Class) Recipe {
 	return Recipe{
-		Name: name, Classes: classes, Size: 224, Mirror: true, Thresholds: vision.DefaultThresholds,
+		Name: name, Classes: classes, Size: 224, Mirror: true, Thresholds: vision.DefaultThresholds, Costs: DefaultCosts,
 		Learn:   LearnRule{After: 10, QuietSeconds: 20},
 		Promote: PromoteRule{Auto: true, Metric: "balanced_accuracy", Margin: 0.01},
 		Queue:   DefaultQueue,
@@ -75,7 +108,7 @@ func NewRecipe(name string, classes []vision.Class) Recipe {
 
 const recipeColumns = `id, name, region_json, size, mirror, threshold_ok, threshold_ng, learn_after, learn_quiet_s,
 	promote_auto, promote_metric, promote_margin, queue_limit, newest_first, keep_days, keep_gigabytes,
-	protect_days, labelled_may_go, champion_id, demo, created_at`
+	protect_days, labelled_may_go, cost_escape, cost_false_reject, unsure_share, bad_share, champion_id, demo, created_at`
 
 func scanRecipe(s scanner) (Recipe, error) {
 	var r Recipe
@@ -84,7 +117,8 @@ func scanRecipe(s scanner) (Recipe, error) {
 	var at int64
 	err := s.Scan(&r.ID, &r.Name, &region, &r.Size, &r.Mirror, &r.Thresholds.OK, &r.Thresholds.NG, &r.Learn.After, &r.Learn.QuietSeconds,
 		&r.Promote.Auto, &r.Promote.Metric, &r.Promote.Margin, &r.Queue.Limit, &r.Queue.NewestFirst,
-		&r.Keep.Days, &r.Keep.Gigabytes, &r.Keep.ProtectDays, &r.Keep.LabelledMayGo, &champion, &r.Demo, &at)
+		&r.Keep.Days, &r.Keep.Gigabytes, &r.Keep.ProtectDays, &r.Keep.LabelledMayGo,
+		&r.Costs.Escape, &r.Costs.FalseReject, &r.Costs.UnsureShare, &r.Costs.BadShare, &champion, &r.Demo, &at)
 	if err != nil {
 		return r, err
 	}
@@ -153,6 +187,9 @@ func (r Recipe) check() error {
 	case r.Queue.Limit < 1 || r.Queue.Limit > 100000:
 		return fail(Invalid, "from 1 to 100000 frames of a station may wait")
 	}
+	if err := r.Costs.check(); err != nil {
+		return err
+	}
 	return r.Keep.check()
 }
 
@@ -168,11 +205,13 @@ func (db *DB) AddRecipe(ctx context.Context, by string, r Recipe) (Recipe, error
 	r.CreatedAt = db.now()
 	err := db.change(ctx, func(tx *sql.Tx) error {
 		res, err := tx.Exec(`INSERT INTO recipes (name, region_json, size, mirror, threshold_ok, threshold_ng, learn_after, learn_quiet_s,
-			promote_auto, promote_metric, promote_margin, queue_limit, newest_first, keep_days, keep_gigabytes, protect_days, labelled_may_go, demo, created_at)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+			promote_auto, promote_metric, promote_margin, queue_limit, newest_first, keep_days, keep_gigabytes, protect_days, labelled_may_go,
+			cost_escape, cost_false_reject, unsure_share, bad_share, demo, created_at)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 			r.Name, marshal(r.Region), r.Size, r.Mirror, r.Thresholds.OK, r.Thresholds.NG, r.Learn.After, r.Learn.QuietSeconds,
 			r.Promote.Auto, r.Promote.Metric, r.Promote.Margin, r.Queue.Limit, r.Queue.NewestFirst,
-			r.Keep.Days, r.Keep.Gigabytes, r.Keep.ProtectDays, r.Keep.LabelledMayGo, r.Demo, millis(r.CreatedAt))
+			r.Keep.Days, r.Keep.Gigabytes, r.Keep.ProtectDays, r.Keep.LabelledMayGo,
+			r.Costs.Escape, r.Costs.FalseReject, r.Costs.UnsureShare, r.Costs.BadShare, r.Demo, millis(r.CreatedAt))
 		if unique(err) {
 			return fail(Conflict, "there is a recipe named %q already", r.Name)
 		}
@@ -191,7 +230,7 @@ func (db *DB) AddRecipe(ctx context.Context, by string, r Recipe) (Recipe, error
 	return r, err
 }
 
-// ChangeRecipe stores name, region, size, thresholds and rules of the recipe
+// ChangeRecipe stores name, region, size, thresholds, costs and rules of the recipe
 // with r.ID; classes have functions of their own.
 func (db *DB) ChangeRecipe(ctx context.Context, by string, r Recipe) error {
 	r.Name = strings.TrimSpace(r.Name)
@@ -204,10 +243,12 @@ func (db *DB) ChangeRecipe(ctx context.Context, by string, r Recipe) error {
 			return err
 		}
 		_, err = tx.Exec(`UPDATE recipes SET name=?, region_json=?, size=?, mirror=?, threshold_ok=?, threshold_ng=?, learn_after=?, learn_quiet_s=?,
-			promote_auto=?, promote_metric=?, promote_margin=?, queue_limit=?, newest_first=?, keep_days=?, keep_gigabytes=?, protect_days=?, labelled_may_go=? WHERE id=?`,
+			promote_auto=?, promote_metric=?, promote_margin=?, queue_limit=?, newest_first=?, keep_days=?, keep_gigabytes=?, protect_days=?, labelled_may_go=?,
+			cost_escape=?, cost_false_reject=?, unsure_share=?, bad_share=? WHERE id=?`,
 			r.Name, marshal(r.Region), r.Size, r.Mirror, r.Thresholds.OK, r.Thresholds.NG, r.Learn.After, r.Learn.QuietSeconds,
 			r.Promote.Auto, r.Promote.Metric, r.Promote.Margin, r.Queue.Limit, r.Queue.NewestFirst,
-			r.Keep.Days, r.Keep.Gigabytes, r.Keep.ProtectDays, r.Keep.LabelledMayGo, r.ID)
+			r.Keep.Days, r.Keep.Gigabytes, r.Keep.ProtectDays, r.Keep.LabelledMayGo,
+			r.Costs.Escape, r.Costs.FalseReject, r.Costs.UnsureShare, r.Costs.BadShare, r.ID)
 		if unique(err) {
 			return fail(Conflict, "there is a recipe named %q already", r.Name)
 		}
@@ -227,5 +268,5 @@ func recipeSubject(id int64) string { return fmt.Sprintf("recipe %d", id) }
 
 func publicRecipe(r Recipe) map[string]any {
 	return map[string]any{"name": r.Name, "region": r.Region, "size": r.Size, "mirror": r.Mirror, "thresholds": r.Thresholds,
-		"learn": r.Learn, "promote": r.Promote, "queue": r.Queue, "keep": r.Keep, "classes": r.Classes}
+		"learn": r.Learn, "promote": r.Promote, "queue": r.Queue, "keep": r.Keep, "costs": r.Costs, "classes": r.Classes}
 }

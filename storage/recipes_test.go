@@ -20,6 +20,7 @@ func TestARecipeComesBackAsItWasStored(t *testing.T) {
 	r.Thresholds = vision.Thresholds{OK: 0.95, NG: 0.6}
 	r.Learn = storage.LearnRule{After: 3, QuietSeconds: 7}
 	r.Promote = storage.PromoteRule{Metric: "escapes", Margin: 0.25}
+	r.Costs = storage.CostRule{Escape: 250.5, FalseReject: 3, UnsureShare: 0.02, BadShare: 0.004}
 	f.must(f.ChangeRecipe(ctx, "ada", r))
 	f.reopen()
 	r.Name = "Caps 2"
@@ -39,18 +40,25 @@ func TestARecipeComesBackAsItWasStored(t *testing.T) {
 	f.refused(err, storage.NotFound)
 }
 
-func TestThresholdsLeaveARecordOfWhoAndWhen(t *testing.T) {
+func TestThresholdsAndCostsLeaveARecordOfWhoAndWhen(t *testing.T) {
 	f := open(t)
 	ctx := t.Context()
 	r := f.recipe("caps")
 	was := r.Thresholds
 	r.Thresholds = vision.Thresholds{OK: 0.91, NG: 0.52}
+	r.Costs.Escape = 400
 	f.must(f.ChangeRecipe(ctx, "grace", r))
 	log, err := f.Audit(ctx, fmt.Sprint("recipe ", r.ID), 0, 1)
 	f.must(err)
-	var before, after struct{ Thresholds vision.Thresholds }
+	var before, after struct {
+		Thresholds vision.Thresholds
+		Costs      storage.CostRule
+	}
 	f.must(json.Unmarshal([]byte(log[0].Before), &before))
 	f.must(json.Unmarshal([]byte(log[0].After), &after))
+	if before.Costs != storage.DefaultCosts || after.Costs != r.Costs {
+		t.Errorf("costs from %+v to %+v", before.Costs, after.Costs)
+	}
 	if log[0].Person != "grace" || !log[0].At.After(r.CreatedAt) || before.Thresholds != was || after.Thresholds != r.Thresholds {
 		t.Errorf("%s at %v: from %v to %v, want from %v to %v", log[0].Person, log[0].At, before.Thresholds, after.Thresholds, was, r.Thresholds)
 	}
@@ -78,6 +86,12 @@ func TestRecipesThatCannotBeAreRefused(t *testing.T) {
 		"a negative count":      {func(r *storage.Recipe) { r.Learn.After = -1 }, storage.Invalid},
 		"two days of quiet":     {func(r *storage.Recipe) { r.Learn.QuietSeconds = 2 * 86400 }, storage.Invalid},
 		"an unknown metric":     {func(r *storage.Recipe) { r.Promote.Metric = "beauty" }, storage.Invalid},
+		"a cost below nothing":  {func(r *storage.Recipe) { r.Costs.Escape = -1 }, storage.Invalid},
+		"a cost of no number":   {func(r *storage.Recipe) { r.Costs.FalseReject = math.NaN() }, storage.Invalid},
+		"a cost beyond reason":  {func(r *storage.Recipe) { r.Costs.Escape = 1e7 }, storage.Invalid},
+		"no cost at all":        {func(r *storage.Recipe) { r.Costs.Escape, r.Costs.FalseReject = 0, 0 }, storage.Invalid},
+		"more than all Unsure":  {func(r *storage.Recipe) { r.Costs.UnsureShare = 1.5 }, storage.Invalid},
+		"all parts bad":         {func(r *storage.Recipe) { r.Costs.BadShare = 1 }, storage.Invalid},
 		"a margin of no number": {func(r *storage.Recipe) { r.Promote.Margin = math.NaN() }, storage.Invalid},
 	} {
 		t.Run(name, func(t *testing.T) {

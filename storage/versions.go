@@ -42,7 +42,9 @@ type Version struct {
 	JobID     int64
 	CreatedBy string
 	CreatedAt time.Time
-	TrainedOn []int64 // frame IDs in rising order, for AddVersion alone: see TrainedOn
+	DatasetID int64           // the Dataset that it was trained on and tested with; 0 where it is not known
+	TrainedOn []int64         // frame IDs in rising order, for AddVersion alone: see TrainedOn
+	Data      []LabelledFrame // by frame ID, for AddVersion alone: they become its Dataset
 }
 
 // Uploaded says that the version came as a file: there is no head to rebuild it from.
@@ -65,19 +67,19 @@ type Result struct {
 }
 
 const versionColumns = `id, recipe_id, number, parent_id, state, size, region_json, classes_json, head_key, model_key, model_sha256,
-	statement_json, report_json, decision, job_id, created_by, created_at`
+	statement_json, report_json, decision, job_id, created_by, created_at, dataset_id`
 
 func scanVersion(s scanner) (Version, error) {
 	var v Version
-	var parent, job sql.NullInt64
+	var parent, job, data sql.NullInt64
 	var region, classes, statement, report string
 	var at int64
 	err := s.Scan(&v.ID, &v.RecipeID, &v.Number, &parent, &v.State, &v.Size, &region, &classes, &v.HeadKey, &v.ModelKey, &v.ModelSHA,
-		&statement, &report, &v.Decision, &job, &v.CreatedBy, &at)
+		&statement, &report, &v.Decision, &job, &v.CreatedBy, &at, &data)
 	if err != nil {
 		return v, err
 	}
-	v.ParentID, v.JobID, v.CreatedAt = parent.Int64, job.Int64, fromMillis(at)
+	v.ParentID, v.JobID, v.CreatedAt, v.DatasetID = parent.Int64, job.Int64, fromMillis(at), data.Int64
 	v.Statement, v.Report = json.RawMessage(statement), json.RawMessage(report)
 	if err := json.Unmarshal([]byte(region), &v.Region); err != nil {
 		return v, err
@@ -97,6 +99,13 @@ func (db *DB) AddVersion(ctx context.Context, v Version, results []Result) (Vers
 		return v, err
 	}
 	err = db.change(ctx, func(tx *sql.Tx) error {
+		if v.Data != nil {
+			d, err := db.nameDataset(ctx, tx, v.RecipeID, v.Data)
+			if err != nil {
+				return err
+			}
+			v.DatasetID = d.ID
+		}
 		if err := db.insertVersion(tx, &v, packed, trained); err != nil {
 			return err
 		}
@@ -117,9 +126,9 @@ func (db *DB) insertVersion(tx *sql.Tx, v *Version, results, trained []byte) err
 		return err
 	}
 	res, err := tx.Exec(`INSERT INTO versions (recipe_id, number, parent_id, state, size, region_json, classes_json, head_key, model_key, model_sha256,
-		statement_json, report_json, results, trained_on, decision, job_id, created_by, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		statement_json, report_json, results, trained_on, decision, job_id, created_by, created_at, dataset_id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 		v.RecipeID, v.Number, nullID(v.ParentID), v.State, v.Size, marshal(v.Region), marshal(v.Classes), v.HeadKey, v.ModelKey, v.ModelSHA,
-		string(v.Statement), string(v.Report), results, trained, v.Decision, nullID(v.JobID), v.CreatedBy, millis(v.CreatedAt))
+		string(v.Statement), string(v.Report), results, trained, v.Decision, nullID(v.JobID), v.CreatedBy, millis(v.CreatedAt), nullID(v.DatasetID))
 	if err != nil {
 		return fmt.Errorf("store the version: %w", err)
 	}

@@ -86,7 +86,7 @@ func compressible(r *http.Request) bool {
 	if r.Method == http.MethodPost && strings.HasPrefix(p, "/api/") { // answers of a few hundred bytes, thousands a minute
 		return false
 	}
-	for _, part := range []string{"/events", "/image", "/thumb", "/original", "/heat", "/model.onnx"} {
+	for _, part := range []string{"/events", "/image", "/thumb", "/original", "/heat", "/model.onnx", "/export"} {
 		if strings.Contains(p, part) {
 			return false
 		}

@@ -76,10 +76,11 @@ type versionAnswer struct {
 	Statement json.RawMessage `json:"statement"`
 	CreatedBy string          `json:"created_by"`
 	CreatedAt time.Time       `json:"created_at"`
+	DatasetID int64           `json:"dataset_id,omitempty"` // that it was trained on
 }
 
 func versionJSON(v storage.Version) versionAnswer {
-	return versionAnswer{v.ID, v.RecipeID, v.Number, v.ParentID, string(v.State), v.Size, v.Classes, v.ModelSHA, v.Decision, v.Uploaded(), v.JobID, v.Statement, v.CreatedBy, v.CreatedAt}
+	return versionAnswer{v.ID, v.RecipeID, v.Number, v.ParentID, string(v.State), v.Size, v.Classes, v.ModelSHA, v.Decision, v.Uploaded(), v.JobID, v.Statement, v.CreatedBy, v.CreatedAt, v.DatasetID}
 }
 
 func (w *Server) versionOf(c echo.Context) (storage.Version, error) {

@@ -19,6 +19,9 @@ type Sample struct {
 	Pass      bool    // the truth is a class that passes
 	PassedOK  bool    // the verdict was OK
 	Unsure    bool    // the verdict was Unsure
+	Score     float64 // probability of the predicted class
+	TopPasses bool    // the predicted class is one that passes
+	Part      string  // the physical part in the frame; "" for a part of its own
 }
 
 // Interval is an estimate with its 95 % confidence interval. NaN does not
@@ -52,6 +55,7 @@ type Report struct {
 	UnsureShare      float64       `json:"unsure_share"`
 	PerClass         []ClassReport `json:"per_class"`
 	Untested         []string      `json:"untested,omitempty"` // classes without a test frame
+	Calibration      *Calibration  `json:"calibration,omitempty"`
 }
 
 // bootstraps is how many resamples an interval without a closed form rests on.
@@ -90,6 +94,8 @@ func Evaluate(classes []string, samples []Sample) Report {
 	}
 	r.BalancedAccuracy.Value, r.MacroF1 = balanced(r.Confusion)
 	r.AUROC = AUROC(samples)
+	calibration := Calibrate(samples)
+	r.Calibration = &calibration
 	f1 := r.bootstrap()
 	for c, name := range classes {
 		row, column := sums(r.Confusion, c)
@@ -215,8 +221,13 @@ func Wilson(hits, n int) Interval {
 	if n == 0 {
 		return Interval{}
 	}
+	return score(float64(hits)/float64(n), n)
+}
+
+// score is Wilson's interval of a share p that rests on n cases, at least one.
+func score(p float64, n int) Interval {
 	const z = 1.959964
-	p, m := float64(hits)/float64(n), float64(n)
+	m := float64(n)
 	centre := (p + z*z/(2*m)) / (1 + z*z/m)
 	half := z / (1 + z*z/m) * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
 	return Interval{Value: p, Low: max(0, centre-half), High: min(1, centre+half), N: n}

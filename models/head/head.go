@@ -94,6 +94,9 @@ type Head struct {
 	LocalBias  []float32
 	Pooled     []float32 // K×2696
 	PooledBias []float32
+	// Temperature divides the logits before Softmax (Guo et al. 2017); 0 leaves
+	// them as they are. The heat map is not divided.
+	Temperature float64
 }
 
 // Forward gives the probabilities and the local logits (K × S/8 × S/8) of one
@@ -162,6 +165,7 @@ func (h *Head) check() error {
 	for t, c := range Channels {
 		bad = bad || len(h.Local[t]) != k*c || len(h.Mean[t]) != c || len(h.Std[t]) != c
 	}
+	bad = bad || !(h.Temperature >= 0 && h.Temperature <= hottest)
 	if bad || h.Size < 224 {
 		return errors.New("the head is damaged: its parts do not fit together")
 	}

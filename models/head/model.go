@@ -2,6 +2,7 @@ package head
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/blas/blas32"
 
@@ -18,14 +19,15 @@ type model struct {
 	localBias  []float32
 	pooled     []float32 // K×2696, for raw pooled features
 	pooledBias []float32
+	cold       float64 // one over the temperature
 }
 
 func newModel(h *Head) *model {
 	k := len(h.Classes)
 	m := &model{
 		Head: h, k: k, blocks: (k + block - 1) / block,
-		params:    [][]float32{h.Local[0], h.Local[1], h.Local[2], h.LocalBias, h.Pooled, h.PooledBias},
-		localBias: make([]float32, k), pooled: make([]float32, len(h.Pooled)), pooledBias: make([]float32, k),
+		params: [][]float32{h.Local[0], h.Local[1], h.Local[2], h.LocalBias, h.Pooled, h.PooledBias},
+		cold:   h.coldness(), localBias: make([]float32, k), pooled: make([]float32, len(h.Pooled)), pooledBias: make([]float32, k),
 	}
 	for t, n := range Channels {
 		m.local[t] = make([]float32, m.blocks*n*block)
@@ -68,7 +70,7 @@ func (m *model) fold() {
 // Weights gives the weights for raw features, for the ONNX file.
 func (h *Head) Weights() onnx.Weights {
 	m := newModel(h)
-	w := onnx.Weights{LocalBias: m.localBias, Pooled: m.pooled, PooledBias: m.pooledBias, Sharpness: float32(h.Options.Sharpness)}
+	w := onnx.Weights{LocalBias: m.localBias, Pooled: m.pooled, PooledBias: m.pooledBias, Sharpness: float32(h.Options.Sharpness), Temperature: float32(h.Temperature)}
 	for t, n := range Channels {
 		w.Local[t] = make([]float32, m.k*n)
 		for c := range m.k {
@@ -125,7 +127,7 @@ func (m *model) forward(f *Features, s *scratch) {
 		w := m.pooled[c*onnx.PooledLen : (c+1)*onnx.PooledLen]
 		s.logits[c] = s.local[c] + m.localBias[c] + m.pooledBias[c] + blas32.Dot(vector(w), vector(f.Pooled))
 	}
-	softmax(s.logits, s.p)
+	softmax(s.logits, m.cold, s.p)
 }
 
 // convolve applies the 1×1 convolutions of the three taps, without their bias.
@@ -146,14 +148,12 @@ func logMeanExp(heat []float32, sharp float32, share []float32) (pooled, sum flo
 	return top + float32(math.Log(float64(sum)/float64(len(heat))))/sharp, sum
 }
 
-func softmax(logits, p []float32) {
-	top := logits[0]
-	for _, v := range logits {
-		top = max(top, v)
-	}
+// softmax gives the probabilities of logits times a factor.
+func softmax(logits []float32, factor float64, p []float32) {
+	top := slices.Max(logits)
 	var sum float64
 	for i, v := range logits {
-		e := math.Exp(float64(v - top))
+		e := math.Exp(factor * float64(v-top))
 		p[i] = float32(e)
 		sum += e
 	}

@@ -14,6 +14,9 @@ type Weights struct {
 	Pooled     []float32    // K×2696, row-major
 	PooledBias []float32    // K
 	Sharpness  float32      // of the log-sum-exp pooling
+	// Temperature divides the logits before Softmax; 0 leaves them as they are.
+	// The heat map is that of the undivided ones.
+	Temperature float32
 }
 
 // WriteExtractor writes the backbone with the taps and the pooled features as outputs.
@@ -51,7 +54,11 @@ func WriteVersion(backbone []byte, size int, w Weights, classes []string) ([]byt
 	local := g.logMeanExp(w.Sharpness, k, int64(size)/8)
 	pooled := g.node("Gemm", "pooled_logits", []string{Pooled, g.constant("pooled_weight", w.Pooled, k, PooledLen), g.constant("pooled_bias", w.PooledBias, k)},
 		float("alpha", 1), float("beta", 1), integer("transB", 1))
-	g.node("Softmax", Probabilities, []string{g.node("Add", "logits", []string{local, pooled})}, integer("axis", 1))
+	logits := g.node("Add", "logits", []string{local, pooled})
+	if w.Temperature > 0 {
+		logits = g.node("Mul", "calibrated_logits", []string{logits, g.constant("coldness", []float32{1 / w.Temperature})})
+	}
+	g.node("Softmax", Probabilities, []string{logits}, integer("axis", 1))
 	g.output(Probabilities, 1, k)
 	g.output(Heat, 1, k, int64(size)/8, int64(size)/8)
 	g.output(Pooled, 1, PooledLen)

@@ -175,13 +175,16 @@ func TestVersionAgreesWithSpecificationAndOpenCV(t *testing.T) {
 	for name, c := range map[string]struct {
 		classes, size int
 		spread        float64
+		temperature   float64
 	}{
-		"two classes":                      {2, 224, 0.05},
-		"nine classes, larger input":       {9, 256, 0.05},
-		"evidence far beyond any training": {3, 224, 40},
+		"two classes":                      {2, 224, 0.05, 0},
+		"nine classes, larger input":       {9, 256, 0.05, 0},
+		"evidence far beyond any training": {3, 224, 40, 0},
+		"made less sure":                   {4, 224, 0.05, 2.5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := drawnHead(1, c.classes, c.size, c.spread)
+			h.Temperature = c.temperature
 			file := version(t, h)
 			drawn := picture(t, 7, c.size)
 			want := evaluate(t, file, drawn)
@@ -254,7 +257,9 @@ func TestPooledFeaturesAreMeanMaximumAndDeviation(t *testing.T) {
 
 // Anything else is not sure to be read by OpenCV 4.6.
 func TestOnlyKnownOperatorsOfOpset10(t *testing.T) {
-	file := version(t, drawnHead(1, 3, 224, 0.05))
+	h := drawnHead(1, 3, 224, 0.05)
+	h.Temperature = 2
+	file := version(t, h)
 	known := []string{"Conv", "ConvTranspose", "Add", "Mul", "Sub", "Exp", "Log", "Sqrt", "Relu", "GlobalAveragePool", "GlobalMaxPool", "Concat", "Flatten", "Gemm", "Softmax", "Clip"}
 	m, err := run.Load(file)
 	if err != nil {

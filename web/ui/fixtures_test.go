@@ -3,8 +3,12 @@ package ui
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
+	"loupe/models/evaluation"
+	"loupe/models/head"
+	"loupe/storage"
 	"loupe/vision"
 )
 
@@ -165,6 +169,9 @@ func fixtureVersion(number int, state string, worse float64, classes []vision.Cl
 		v.Statement.PerClass = append(v.Statement.PerClass, ClassCount{c.Name, []int{840, 190, 120, 74, 15}[i], []int{210, 48, 31, 19, 4}[i]})
 	}
 	v.Confusion.Counts = [][]int{{208, 1, 0, 1, 0}, {0, 47, 1, 0, 0}, {0, 1, 29, 1, 0}, {2, 0, 0, 17, 0}, {0, 0, 2, 0, 2}}
+	v.Calibration = fixtureCalibration(.02 + worse)
+	v.Uncalibrated = fixtureCalibration(.09)
+	v.Statement.Calibration = &head.Calibration{Temperature: .82, Low: .63, High: 1.07, Frames: 1239, Folds: 2, Passes: 8}
 	v.Statement.Loss, v.Statement.Optimiser = "class-weighted cross-entropy", "Adam, 3e-3 local and 1e-3 pooled, decay 1e-4, batch 32"
 	v.Statement.Seed, v.Statement.Passes, v.Statement.Backbone, v.Statement.Train, v.Statement.Test, v.Statement.Seconds, v.Statement.FinalLoss = 1, 25, "efficientnet_lite0", 1239, 312, 3.4, .0212
 	for i := range 25 {
@@ -173,13 +180,40 @@ func fixtureVersion(number int, state string, worse float64, classes []vision.Cl
 	return v
 }
 
+// fixtureCalibration is that of a version that is too sure by so much.
+func fixtureCalibration(over float64) *evaluation.Calibration {
+	c := &evaluation.Calibration{N: 312, ECE: over, Bins: make([]evaluation.CalibrationBin, 15)}
+	for i := 5; i < 15; i++ {
+		sure := (float64(i) + .5) / 15
+		c.Bins[i] = evaluation.CalibrationBin{N: 8 + 4*(i-5)*(i-5)/3, Confidence: sure, Accuracy: max(0, sure-over)}
+	}
+	return c
+}
+
+// fixtureCosts are of a champion whose good and bad test frames overlap a little.
+func fixtureCosts(now vision.Thresholds) CostsView {
+	v := CostsView{Rule: storage.CostRule{Escape: 100, FalseReject: 2, UnsureShare: .06, BadShare: .02}}
+	var samples []evaluation.Sample
+	for i := range 240 {
+		fail := .8 * float64(i%60) / 60 * float64(i%7) / 6
+		samples = append(samples, evaluation.Sample{Pass: true, TopPasses: fail < .5, Fail: fail})
+		if i%3 == 0 {
+			fail = 1 - .9*float64(i%50)/50*float64(i%11)/10
+			samples = append(samples, evaluation.Sample{Fail: fail, TopPasses: fail < .5})
+		}
+	}
+	v.Suggestion, v.Known = evaluation.Suggest(samples, evaluation.Costs{Escape: 100, FalseReject: 2, UnsureShare: .06, BadShare: .02}, now)
+	return v
+}
+
 func fixtureModel(lang string) ModelView {
 	classes := classesIn(lang)
 	better := false
-	v := ModelView{Recipes: []NamedRecipe{{ID: 1, Name: "Plate 40-117"}, {ID: 2, Name: "Cover 12"}}, Recipe: NamedRecipe{ID: 1, Name: "Plate 40-117"}, CanRoll: 6, UploadMB: 128, Now: now,
+	v := ModelView{Recipes: []NamedRecipe{{ID: 1, Name: "Plate 40-117"}, {ID: 2, Name: "Cover 12"}}, Recipe: NamedRecipe{ID: 1, Name: "Plate 40-117"}, CanRoll: 6, UploadMB: 128, Formats: []string{"coco", "voc", "yolo", "folders", "csv"}, Now: now,
 		Rules: RulesView{Recipe: 1, After: 10, QuietSeconds: 20, Auto: true, Metric: "balanced_accuracy", MarginPercent: 1}}
 	v.Shown, v.Champion = fixtureVersion(8, "candidate", .024, classes), fixtureVersion(7, "champion", 0, classes)
 	v.Shown.Waits, v.Shown.Better = true, &better
+	v.Shown.Dataset = &fixtureDataset(lang).DatasetRow
 	v.Shown.Decision = map[string]string{"en": "Version 8 waits: its balanced accuracy is 94.7%, the champion's 97.1% on the same 312 frames. It may be at most 1.0% worse.", "zh": "版本 8 等待决定:在同样的 312 张图像上,均衡准确率为 94.7%,现役版本为 97.1%,超出允许的 1.0%。"}[lang]
 	for i, n := range []int{8, 7, 6, 5, 4, 3} {
 		row := fixtureVersion(n, []string{"candidate", "champion", "retired", "retired", "retired", "retired"}[i], .01*float64(i), classes).VersionRow
@@ -199,6 +233,22 @@ func fixtureModel(lang string) ModelView {
 	return v
 }
 
+// fixtureDataset is a data set beside the one before it.
+func fixtureDataset(lang string) *DatasetView {
+	classes := classesIn(lang)
+	row := DatasetRow{ID: 12, Number: 12, Train: 869, Test: 217, Digest: strings.Repeat("3fa9c1d07be2", 6)[:64], CreatedAt: now}
+	v := &DatasetView{DatasetRow: row, Recipe: NamedRecipe{ID: 1, Name: "Plate 40-117"}, Formats: []string{"coco", "voc", "yolo", "folders", "csv"}, Now: now}
+	row.ID, row.Number, row.Train = 11, 11, 866
+	v.Others, v.From = []DatasetRow{row}, &row
+	v.Versions = []VersionRow{{ID: 7, Number: 7}, {ID: 8, Number: 8}}
+	for i, c := range classes {
+		v.Counts = append(v.Counts, ClassCount{Class: c.Name, Train: 800 / (i + 1), Test: 200 / (i + 1)})
+	}
+	v.Added = DiffView{All: 103, Frames: []DiffFrame{{FrameID: 4003, Class: classes[1].Name}, {FrameID: 4004, Class: classes[2].Name}, {FrameID: 4005, Class: classes[0].Name}}}
+	v.Changed = DiffView{All: 2, Frames: []DiffFrame{{FrameID: 17, Was: classes[0].Name, Class: classes[3].Name, Share: "test"}, {FrameID: 19, Class: classes[1].Name, Marks: true}}}
+	return v
+}
+
 // fixtureUpload is a recipe with an uploaded version that no test frame speaks for.
 func fixtureUpload(lang string) ModelView {
 	v := fixtureModel(lang)
@@ -213,6 +263,7 @@ func fixtureRecipe(lang string) RecipeView {
 	v := RecipeView{Recipe: NamedRecipe{ID: 1, Name: "Plate 40-117"}, Classes: classes, Archived: []vision.Class{{Name: "burr", Color: "#888888"}}, Use: map[string]int{"burr": 12}, Thresholds: vision.Thresholds{OK: .8, NG: .7},
 		Region: vision.Region{X: .1, Y: .1, W: .8, H: .75}, Size: 224, Sizes: []SizeChoice{{224, 1}, {320, 2}, {448, 4}}, Sample: 4003, SampleW: plateW, SampleH: plateH,
 		Rules: RulesView{Recipe: 1, After: 10, QuietSeconds: 20, Auto: true, Metric: "balanced_accuracy", MarginPercent: 1}, QueueLimit: 1000}
+	v.Costs = fixtureCosts(v.Thresholds)
 	for i, c := range classes {
 		v.Use[c.Name] = []int{6120, 312, 141, 18, 4}[i]
 	}

@@ -3,6 +3,8 @@ package ui
 import (
 	"time"
 
+	"loupe/models/evaluation"
+	"loupe/models/head"
 	"loupe/vision"
 )
 
@@ -16,8 +18,9 @@ type ModelView struct {
 	Training TrainingView
 	Data     DataView
 	Rules    RulesView
-	CanRoll  int // number of the version that a roll-back would bring back, 0 for none
-	UploadMB int // size of the largest model file that is taken
+	CanRoll  int      // number of the version that a roll-back would bring back, 0 for none
+	UploadMB int      // size of the largest model file that is taken
+	Formats  []string // in which labelled pictures can be taken out
 	Now      time.Time
 }
 
@@ -57,9 +60,14 @@ type VersionView struct {
 	Classes     []ClassReport
 	Confusion   Confusion
 	TestFrames  int
-	JudgedLive  int // frames it judged on the line
-	Gone        TrainingGone
-	Upload      *UploadView // nil for a version that was trained here
+	// Calibration is on the test share, Uncalibrated the same before the
+	// temperature; nil where an older Loupe, or nobody, measured it.
+	Calibration, Uncalibrated *evaluation.Calibration
+
+	JudgedLive int // frames it judged on the line
+	Gone       TrainingGone
+	Upload     *UploadView // nil for a version that was trained here
+	Dataset    *DatasetRow // nil where it is not known
 }
 
 // UploadView says where the file of a version comes from.
@@ -96,6 +104,7 @@ type Statement struct {
 	Seconds     float64 // of fitting
 	FinalLoss   float64
 	Losses      []float64 // after each pass
+	Calibration *head.Calibration
 }
 
 // ClassCount counts the frames of one class.

@@ -215,6 +215,25 @@ func DownloadURL(version int64) string { return fmt.Sprintf("/api/v1/versions/%d
 // ReportURL GET: the version's evaluation as JSON.
 func ReportURL(version int64) string { return fmt.Sprintf("/api/v1/versions/%d/report", version) }
 
+// DatasetURL is the page of a data set, compared with another; from 0 takes the
+// one before it.
+func DatasetURL(dataset, from int64) string {
+	u := fmt.Sprintf("/datasets/%d", dataset)
+	if from != 0 {
+		u += "?from=" + id(from)
+	}
+	return u
+}
+
+// DatasetExportURL GET: format ("coco", "voc", "yolo", "folders" or "csv"); a zip
+// file of the data set as it was.
+func DatasetExportURL(dataset int64) string {
+	return fmt.Sprintf("/api/v1/datasets/%d/export", dataset)
+}
+
+// RecipeExportURL GET: format; a zip file of the labels in force.
+func RecipeExportURL(recipe int64) string { return fmt.Sprintf("/api/v1/recipes/%d/export", recipe) }
+
 // CellPicturesURL opens the pictures of one cell of a version's confusion
 // matrix in the labelling grid: frames of the test share that are truth and
 // that the version called predicted.
@@ -242,6 +261,11 @@ func RecipeArchiveURL(recipe int64) string { return RecipeURL(recipe) + "/classe
 
 // RecipeThresholdsURL POST: ok and ng, each above 0.5 to 1. 303 to RecipeURL.
 func RecipeThresholdsURL(recipe int64) string { return RecipeURL(recipe) + "/thresholds" }
+
+// RecipeCostsURL POST: escape and false_reject (costs in one unit),
+// unsure_percent (of the parts that people can look at) and bad_percent (of the
+// parts in production, 0 for as in the test frames). 303 to RecipeURL.
+func RecipeCostsURL(recipe int64) string { return RecipeURL(recipe) + "/costs" }
 
 // RecipeViewURL POST: x, y, w, h as shares of the upright picture (0,0,1,1 for
 // the whole) and size, the network's input side. 303 to RecipeURL.

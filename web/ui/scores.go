@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"fmt"
+	"math"
 )
 
 func metricText(m Metric) string {
@@ -142,3 +143,7 @@ func lineageEdges(versions []VersionRow) []string {
 	}
 	return edges
 }
+
+// dotRadius makes the area of a dot of the reliability diagram tell its share of
+// the frames, but never so small that it is not seen.
+func dotRadius(n, all int) float64 { return max(3, 14*math.Sqrt(float64(n)/float64(max(all, 1)))) }

@@ -52,6 +52,7 @@ type RecipeView struct {
 
 	QueueLimit  int  // frames of one station that may wait
 	NewestFirst bool // drop the oldest over the limit instead of refusing the newest
+	Costs       CostsView
 	Keep        storage.KeepRule
 }
 

@@ -122,3 +122,24 @@ func T(ctx context.Context, id string, arguments ...any) string {
 	}
 	return text
 }
+
+func formatName(ctx context.Context, format string) string {
+	switch format {
+	case "coco":
+		return T(ctx, "format.coco")
+	case "voc":
+		return T(ctx, "format.voc")
+	case "yolo":
+		return T(ctx, "format.yolo")
+	case "folders":
+		return T(ctx, "format.folders")
+	}
+	return T(ctx, "format.csv")
+}
+
+func shareName(ctx context.Context, share string) string {
+	if share == "test" {
+		return T(ctx, "statement.test")
+	}
+	return T(ctx, "statement.train")
+}

@@ -28,7 +28,7 @@ func reportOf(v storage.Version) (r models.Report) {
 // waits, else the champion.
 func (s *Source) Model(ctx context.Context, recipe, version int64) (ui.ModelView, error) {
 	recipes, all, err := s.recipes(ctx)
-	v := ui.ModelView{Recipes: namedAll(all), UploadMB: models.MostModelBytes >> 20, Now: s.Now()}
+	v := ui.ModelView{Recipes: namedAll(all), UploadMB: models.MostModelBytes >> 20, Formats: formats(), Now: s.Now()}
 	if err != nil {
 		return v, err
 	}
@@ -122,8 +122,9 @@ func (s *Source) version(ctx context.Context, r storage.Recipe, v storage.Versio
 	o := st.Options
 	out.Statement = ui.Statement{
 		Loss: st.Loss, Optimiser: fmt.Sprintf("%s, %g local, %g pooled, decay %g", st.Optimiser, o.LocalRate, o.PooledRate, o.Decay),
-		Seed: int64(o.Seed), Passes: o.Epochs, Backbone: "EfficientNet-Lite0 " + st.Backbone[:min(12, len(st.Backbone))], Seconds: st.Seconds, Losses: st.Curve,
+		Seed: int64(o.Seed), Passes: o.Epochs, Backbone: "EfficientNet-Lite0 " + st.Backbone[:min(12, len(st.Backbone))], Seconds: st.Seconds, Losses: st.Curve, Calibration: st.Calibration,
 	}
+	out.Uncalibrated = report.Uncalibrated
 	if n := len(st.Curve); n > 0 {
 		out.Statement.FinalLoss = st.Curve[n-1]
 	}
@@ -134,6 +135,14 @@ func (s *Source) version(ctx context.Context, r storage.Recipe, v storage.Versio
 		out.Statement.Train += c.Train
 		out.Statement.Test += c.Test
 		out.Statement.PerClass = append(out.Statement.PerClass, ui.ClassCount{Class: c.Class, Train: c.Train, Test: c.Test})
+	}
+	if v.DatasetID != 0 {
+		d, err := s.DB.Dataset(ctx, v.DatasetID)
+		if err != nil {
+			return out, err
+		}
+		row := s.datasetRow(d)
+		out.Dataset = &row
 	}
 	gone, err := s.DB.TrainingGone(ctx, v.ID)
 	if err != nil {
@@ -152,6 +161,7 @@ func fillReport(out *ui.VersionView, r storage.Recipe, report evaluation.Report)
 	if report.AUROC != nil {
 		out.AUROC = *report.AUROC
 	}
+	out.Calibration = report.Calibration
 	for _, c := range report.PerClass {
 		out.Classes = append(out.Classes, ui.ClassReport{Class: mark(r, c.Class), Precision: metric(c.Precision), Recall: metric(c.Recall), F1: metric(c.F1), Frames: c.Recall.N})
 	}

@@ -77,8 +77,8 @@ func (s *Source) Recipe(ctx context.Context, id int64) (ui.RecipeView, error) {
 		}
 		v.Sample, v.SampleW, v.SampleH = f.ID, f.Width, f.Height
 	}
-	if r.ChampionID == 0 {
-		return v, nil
+	if v.Costs, err = s.costs(ctx, r); err != nil || r.ChampionID == 0 {
+		return v, err
 	}
 	results, err := s.DB.Results(ctx, r.ChampionID)
 	if len(results) > 0 {
