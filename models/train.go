@@ -214,11 +214,15 @@ func (t *training) calibrate(ctx context.Context, h *head.Head, s *Statement) er
 	if err != nil {
 		return err
 	}
+	const message = "calibrating the probabilities"
+	t.state.Stage = "calibrate"
+	if err := t.report(ctx, 0.8, message, true); err != nil {
+		return err
+	}
 	began := time.Now()
 	c, err := head.Calibrate(ctx, h, source, func(p head.Progress) error {
-		t.state.Stage = "calibrate"
 		t.state.LeftS = time.Since(began).Seconds() / max(p.Done, 1e-3) * (1 - p.Done)
-		return t.report(ctx, 0.8+0.1*p.Done, "calibrating the probabilities", false)
+		return t.report(ctx, 0.8+0.1*p.Done, message, false)
 	})
 	s.Calibration = &c
 	return err
