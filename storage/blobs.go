@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/fileblob" // file:// folders
 	_ "gocloud.dev/blob/s3blob"   // s3:// buckets
@@ -23,9 +23,10 @@ import (
 // Blobs keeps pictures and models by key. A key that ends in a SHA-256 names
 // its content, so a blob that is there never changes.
 type Blobs struct {
-	bucket *blob.Bucket
-	url    string
-	folder string // of a local bucket, else ""
+	bucket  *blob.Bucket
+	url     string
+	folder  string   // of a local bucket, else ""
+	durable *durable // of a local bucket
 }
 
 // OpenBlobs opens the bucket of a gocloud.dev/blob URL, or the folder where the
@@ -48,7 +49,13 @@ func OpenBlobs(ctx context.Context, bucketURL, folder string) (*Blobs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the blobs: %w", err)
 	}
-	return &Blobs{bucket: bucket, url: bucketURL, folder: folder}, nil
+	b := &Blobs{bucket: bucket, url: bucketURL, folder: folder}
+	if folder != "" {
+		if b.durable, err = newDurable(folder); err != nil {
+			return nil, errors.Join(fmt.Errorf("open the blobs: %w", err), bucket.Close())
+		}
+	}
+	return b, nil
 }
 
 // URL is what a worker opens to read the same blobs.
@@ -58,7 +65,12 @@ func (b *Blobs) URL() string { return b.url }
 func (b *Blobs) Folder() string { return b.folder }
 
 // Close releases the bucket.
-func (b *Blobs) Close() error { return b.bucket.Close() }
+func (b *Blobs) Close() error {
+	if b.durable == nil {
+		return b.bucket.Close()
+	}
+	return errors.Join(b.bucket.Close(), b.durable.close())
+}
 
 // Digest is the hex SHA-256 of data.
 func Digest(data []byte) string {
@@ -90,25 +102,43 @@ func (b *Blobs) PutOnce(ctx context.Context, key string, data []byte) error {
 }
 
 // Put stores data under the key. On return it survives a power cut: a local
-// file is written aside, synced, renamed, and its folder synced.
+// file is written aside, synced, renamed, and its folder synced, together with
+// those that others put meanwhile.
 func (b *Blobs) Put(ctx context.Context, key string, data []byte) error {
 	if b.folder == "" {
 		ctx, stop := context.WithTimeout(ctx, remoteTime)
 		defer stop()
 		return b.trouble("store", key, b.bucket.WriteAll(ctx, key, data, nil))
 	}
-	path := filepath.Join(b.folder, filepath.FromSlash(key))
-	dir := filepath.Dir(path)
-	if err := makeFolders(b.folder, dir); err != nil {
-		return explain(fmt.Errorf("store blob %s: %w", key, err))
-	}
-	if err := renameio.WriteFile(path, data, 0o640, renameio.WithTempDir(dir)); err != nil {
-		return explain(fmt.Errorf("store blob %s: %w", key, err))
-	}
-	if err := syncFolder(dir); err != nil {
+	if err := b.putFile(filepath.Join(b.folder, filepath.FromSlash(key)), data); err != nil {
 		return explain(fmt.Errorf("store blob %s: %w", key, err))
 	}
 	return nil
+}
+
+func (b *Blobs) putFile(path string, data []byte) error {
+	dir := filepath.Dir(path)
+	if err := makeFolders(b.folder, dir); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Chmod(0o640)
+	}
+	if err == nil {
+		err = b.durable.sync(f)
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return b.durable.syncFolder(dir)
 }
 
 // makeFolders makes dir below root and syncs the parent of each new folder.
@@ -153,11 +183,15 @@ func (b *Blobs) Open(ctx context.Context, key string) (io.ReadCloser, error) {
 
 // Exists reports whether there is a blob of that key.
 func (b *Blobs) Exists(ctx context.Context, key string) (bool, error) {
-	if b.folder == "" {
-		var stop context.CancelFunc
-		ctx, stop = context.WithTimeout(ctx, remoteTime)
-		defer stop()
+	if b.folder != "" { // much less work than the bucket's way
+		_, err := os.Stat(filepath.Join(b.folder, filepath.FromSlash(key)))
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		return err == nil, b.trouble("look up", key, err)
 	}
+	ctx, stop := context.WithTimeout(ctx, remoteTime)
+	defer stop()
 	there, err := b.bucket.Exists(ctx, key)
 	return there, b.trouble("look up", key, err)
 }
