@@ -22,6 +22,7 @@ type Inspection struct {
 	RecipeID  int64
 	VersionID int64
 	vision.Judgement
+	Reasons  []Reason // what speaks against training on it, as it was judged
 	Worker   string
 	JudgedAt time.Time
 	Label    string // class of the correction in force, "" for none
@@ -51,7 +52,7 @@ func scanInspection(s scanner) (Inspection, error) {
 	if i.Frame, err = fr.frame(); err != nil {
 		return i, err
 	}
-	i.Width, i.Height = i.Frame.Width, i.Frame.Height
+	i.Width, i.Height, i.Quality = i.Frame.Width, i.Frame.Height, i.Frame.Quality
 	for _, p := range []struct {
 		text string
 		to   any
@@ -96,12 +97,18 @@ func (db *DB) SaveInspection(ctx context.Context, i Inspection) (Inspection, err
 			return err
 		}
 		i.Frame.State = Judged
-		_, err = tx.Exec(`UPDATE frames SET state = 'judged', verdict = ?, class = ?, attention = max(attention * (attention = 3), ?) WHERE id = ?`, i.Verdict, i.Class, attention, f.ID)
-		return err
+		_, err = tx.Exec(`UPDATE frames SET state = 'judged', verdict = ?, class = ?, attention = max(attention * (attention = 3), ?), quality_json = ? WHERE id = ?`, i.Verdict, i.Class, attention, writeQuality(i.Quality), f.ID)
+		if err != nil || len(i.Reasons) == 0 {
+			return err
+		}
+		return db.addDoubt(tx, f, i.Reasons)
 	})
 	if err == nil {
 		copied := i
 		db.emit(Event{Kind: InspectionMade, ID: i.ID, RecipeID: i.RecipeID, StationID: i.StationID, Inspection: &copied, Frame: &copied.Frame})
+		if len(i.Reasons) > 0 {
+			db.emit(Event{Kind: FrameDoubted, ID: i.FrameID, RecipeID: i.RecipeID, StationID: i.StationID})
+		}
 	}
 	return i, err
 }

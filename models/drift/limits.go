@@ -61,8 +61,11 @@ const (
 	blocks      = 100 // of each held-out stream
 	// alarmsIn10000 of each chart are aimed at, so that all together stay well
 	// below one.
-	alarmsIn10000 = 0.03
+	alarmsIn10000 = 0.06
 	leastAllow    = 0.5
+	// leastAllowLooks is higher: what stations show differs a little in some of
+	// so many directions always.
+	leastAllowLooks = 1.25
 	// slowest is the limit above which a chart would need more than 50 frames
 	// for a shift of twice its bound; it is of no use then.
 	slowest = 50 * (most - leastAllow)
@@ -75,6 +78,9 @@ const (
 // thousand frames, which a Gumbel law continues to the rate that is aimed at.
 func Calibrate(streams [][]Reading, seed uint64) Limits {
 	var l Limits
+	for _, s := range streams {
+		halve(s)
+	}
 	var lengths []float64
 	for _, s := range streams {
 		for _, r := range s {
@@ -100,6 +106,38 @@ func Calibrate(streams [][]Reading, seed uint64) Limits {
 	return l
 }
 
+// halve takes half of its mean off a stream: where half of the frames told what
+// is usual of the other half, both err, each by 1.4 times as much as all frames
+// do, so that the mean is off twice as far as it will be.
+func halve(stream []Reading) {
+	scalars, looks := means(stream)
+	for i := range stream {
+		r := &stream[i]
+		for k := range r.Scalars {
+			r.Scalars[k] -= scalars[k] / 2
+		}
+		for k := range r.Looks {
+			r.Looks[k] -= looks[k] / 2
+		}
+	}
+}
+
+func means(stream []Reading) (scalars [Scalars]float64, looks []float64) {
+	n := float64(len(stream))
+	for _, r := range stream {
+		for i, z := range r.Scalars {
+			scalars[i] += z / n
+		}
+		if looks == nil {
+			looks = make([]float64, len(r.Looks))
+		}
+		for i, z := range r.Looks {
+			looks[i] += z / n
+		}
+	}
+	return scalars, looks
+}
+
 // allow sets the allowances: half the shift that is worth an alarm, and more
 // than what the mean of a held-out stream is off by itself.
 func (l *Limits) allow(streams [][]Reading) {
@@ -107,26 +145,13 @@ func (l *Limits) allow(streams [][]Reading) {
 		l.Allow[i] = leastAllow
 	}
 	for _, stream := range streams {
-		var sum [Scalars]float64
-		var looks []float64
-		for _, r := range stream {
-			r = r.bounded(l.LongestLooks)
-			for i, z := range r.Scalars {
-				sum[i] += z / float64(len(stream))
-			}
-			if looks == nil {
-				looks = make([]float64, len(r.Looks))
-			}
-			for i, z := range r.Looks {
-				looks[i] += z / float64(len(stream))
-			}
-		}
+		sum, looks := means(stream)
 		for i, bias := range sum {
 			l.Allow[i] = max(l.Allow[i], 1.5*math.Abs(bias))
 		}
 		l.AllowLooks = max(l.AllowLooks, 1.5*norm(looks))
 	}
-	l.AllowLooks = max(l.AllowLooks, 1)
+	l.AllowLooks = max(l.AllowLooks, leastAllowLooks)
 }
 
 // raise lifts the limits to what a stream needs.
