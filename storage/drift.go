@@ -167,3 +167,12 @@ func (db *DB) Drifts(ctx context.Context, before int64, limit int) ([]DriftAlarm
 	}
 	return list(ctx, db.read, scanDrift, driftQuery+` WHERE a.id < ? ORDER BY a.id DESC LIMIT ?`, before, limit)
 }
+
+// JudgedAgo is when a station's frame was judged so many frames before an
+// inspection; that of the first frame where there are not so many.
+func (db *DB) JudgedAgo(ctx context.Context, stationID, inspectionID, frames int64) (time.Time, error) {
+	at, err := one(ctx, db.read, "inspection", func(s scanner) (at int64, err error) { return at, s.Scan(&at) },
+		`SELECT judged_at FROM (SELECT id, judged_at FROM inspections WHERE station_id = ? AND id <= ? ORDER BY id DESC LIMIT ?) ORDER BY id LIMIT 1`,
+		stationID, inspectionID, max(1, frames))
+	return fromMillis(at), err
+}

@@ -3,11 +3,13 @@
 package guard
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
 
 	"loupe/models/drift"
+	"loupe/storage"
 	"loupe/vision"
 )
 
@@ -18,10 +20,12 @@ type Sample struct {
 	Part    string // frames of one part are kept together
 	Pooled  []float32
 	Quality *vision.Quality
+
+	StationID     int64
+	Width, Height int // of the picture, pixels
 }
 
-// Few is the number of training frames below which a profile knows nothing but
-// duplicates and sizes.
+// Few is the number of training frames below which nothing is known but sizes.
 const Few = 30
 
 // Profile is what is usual in a recipe.
@@ -29,8 +33,16 @@ type Profile struct {
 	Frames int // that it was learned from
 	Limits drift.Limits
 
-	space   *space
-	scalars scalars
+	space    *space // nil where no features are known
+	scalars  scalars
+	quality  *quality           // nil where too little is known
+	stations map[int64]*quality // of stations with frames enough
+	sizes    *sizes
+	odd      float64 // distance beyond which a picture is like no training frame; 0 while it is not known
+	near     near
+	prints   []print
+	recent   []print // of frames judged since, a ring
+	next     int
 }
 
 // scalars are the usual measurements, for each class.
@@ -46,25 +58,119 @@ func measures(q *vision.Quality) [drift.Scalars]float64 {
 // leastSpread bounds the spreads from below: less is no matter for anybody.
 var leastSpread = [drift.Scalars]float64{drift.Light: 0.01, drift.Focus: 0.01, drift.PlaceX: 0.003, drift.PlaceY: 0.003}
 
-// Learn makes a profile of training frames; nil where there are too few. Given
-// the same frames and seed, it is the same.
+// Learn makes a profile of training frames. Of few it knows only the sizes, and
+// without pooled features nothing of what they show. Given the same frames and
+// seed, it is the same.
 func Learn(samples []Sample, seed uint64) (*Profile, error) {
-	if len(samples) < Few {
-		return nil, nil
+	p := &Profile{Frames: len(samples), sizes: learnSizes(samples)}
+	p.quality = learnQuality(samples)
+	p.stations = map[int64]*quality{}
+	of := map[int64][]Sample{}
+	for _, s := range samples {
+		if s.StationID != 0 {
+			of[s.StationID] = append(of[s.StationID], s)
+		}
 	}
-	p, err := learn(samples)
+	for id, own := range of {
+		if q := learnQuality(own); q != nil {
+			p.stations[id] = q
+		}
+	}
+	seen := slices.DeleteFunc(slices.Clone(samples), func(s Sample) bool { return s.Pooled == nil })
+	if len(seen) < Few {
+		return p, nil
+	}
+	whole, err := learn(seen)
+	if errors.Is(err, errTooFew) {
+		return p, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	p.Limits = drift.Calibrate(heldOut(samples, seed), seed)
+	p.space, p.scalars = whole.space, whole.scalars
+	streams, distances := heldOut(seen, seed)
+	p.Limits = drift.Calibrate(streams, seed)
+	p.odd = usualDistance(distances)
+	for _, s := range seen {
+		p.prints = append(p.prints, p.print(s.FrameID, s.Part, s.Pooled, s.Quality))
+	}
+	p.near = learnNear(p.prints)
 	return p, nil
+}
+
+// Ready reports whether enough is known to say what is unusual.
+func (p *Profile) Ready() bool { return p != nil && p.space != nil }
+
+// oddMargin is how much farther than the farthest of held-out training frames a
+// picture must be to be like none of them.
+const oddMargin = 1.25
+
+func usualDistance(distances []float64) float64 {
+	logs := make([]float64, 0, len(distances))
+	for _, d := range distances {
+		logs = append(logs, math.Log(max(d, 1e-9)))
+	}
+	if len(logs) < Few {
+		return 0
+	}
+	return max(math.Exp(usual(logs, 0.05).high), oddMargin*quantile(distances, 1-tail))
+}
+
+func (p *Profile) print(frame int64, part string, pooled []float32, q *vision.Quality) print {
+	one := print{frame: frame, part: part, white: p.space.place(pooled).white}
+	if q != nil {
+		one.hash, one.known = q.Hash, true
+	}
+	return one
+}
+
+// mostRecent is how many of the frames judged last are known again.
+const mostRecent = 500
+
+// Check says what speaks against training on a frame. others are the profiles
+// of the plant's other recipes whose frames are prepared alike, by name. It
+// remembers the frame; one goroutine at a time may call it.
+func (p *Profile) Check(s Sample, others map[string]*Profile) (all []storage.Reason) {
+	q := p.quality
+	if own := p.stations[s.StationID]; own != nil {
+		q = own
+	}
+	all = append(p.sizes.check(s.Width, s.Height), q.check(s.Quality)...)
+	if p.space == nil || s.Pooled == nil {
+		return all
+	}
+	at := p.space.place(s.Pooled)
+	if p.odd > 0 && at.distance > p.odd {
+		r := storage.Reason{Kind: storage.Unusual, Value: at.distance, High: p.odd}
+		for name, o := range others {
+			if o.Ready() && o.odd > 0 && o.space.place(s.Pooled).distance < o.odd {
+				r.Kind, r.Recipe = storage.WrongPart, name
+				break
+			}
+		}
+		all = append(all, r)
+	}
+	one := p.print(s.FrameID, s.Part, s.Pooled, s.Quality)
+	for _, among := range [][]print{p.prints, p.recent} {
+		if twin, d := p.near.find(one, among); twin != nil {
+			all = append(all, storage.Reason{Kind: storage.NearDuplicate, Value: d, Low: p.near.distance, Frame: twin.frame})
+			break
+		}
+	}
+	if len(p.recent) < mostRecent {
+		p.recent = append(p.recent, one)
+	} else {
+		p.recent[p.next%mostRecent] = one
+	}
+	p.next++
+	return all
 }
 
 const splits = 3 // of the frames into halves, for the limits
 
 // heldOut gives what halves of the frames look like by what the other half says
 // is usual.
-func heldOut(samples []Sample, seed uint64) (streams [][]drift.Reading) {
+func heldOut(samples []Sample, seed uint64) (streams [][]drift.Reading, distances []float64) {
 	rng := rand.New(rand.NewPCG(seed, 31))
 	for range splits {
 		side := map[string]bool{}
@@ -88,12 +194,13 @@ func heldOut(samples []Sample, seed uint64) (streams [][]drift.Reading) {
 			}
 			var stream []drift.Reading
 			for _, s := range halves[1-i] {
-				stream = append(stream, p.Reading(s.Pooled, s.Quality))
+				r, at := p.reading(s.Pooled, s.Quality)
+				stream, distances = append(stream, r), append(distances, at.distance)
 			}
 			streams = append(streams, stream)
 		}
 	}
-	return streams
+	return streams, distances
 }
 
 func learn(samples []Sample) (*Profile, error) {
@@ -154,10 +261,17 @@ func mean(v []float64) (sum float64) {
 
 // Reading is what a frame says to the charts of its station. Either may be nil.
 func (p *Profile) Reading(pooled []float32, q *vision.Quality) drift.Reading {
-	var r drift.Reading
+	if p.space == nil {
+		return drift.Reading{}
+	}
+	r, _ := p.reading(pooled, q)
+	return r
+}
+
+func (p *Profile) reading(pooled []float32, q *vision.Quality) (r drift.Reading, at place) {
 	class := len(p.scalars.middle) - 1
 	if pooled != nil {
-		at := p.space.place(pooled)
+		at = p.space.place(pooled)
 		r.Looks, class = at.off, at.class
 	}
 	if q != nil {
@@ -166,5 +280,24 @@ func (p *Profile) Reading(pooled []float32, q *vision.Quality) drift.Reading {
 			r.Scalars[k] = (v - p.scalars.middle[class][k]) / p.scalars.spread[k]
 		}
 	}
-	return r
+	return r, at
+}
+
+// Screen says what speaks against frames that a profile was learned from: that
+// their pictures are bad, or the same file as another's, by its name in Part.
+func (p *Profile) Screen(samples []Sample) map[int64][]storage.Reason {
+	found := map[int64][]storage.Reason{}
+	first := map[string]int64{}
+	for _, s := range samples {
+		all := append(p.sizes.check(s.Width, s.Height), p.quality.check(s.Quality)...)
+		if twin, ok := first[s.Part]; ok {
+			all = append(all, storage.Reason{Kind: storage.Duplicate, Frame: twin})
+		} else {
+			first[s.Part] = s.FrameID
+		}
+		if len(all) > 0 {
+			found[s.FrameID] = all
+		}
+	}
+	return found
 }

@@ -18,6 +18,7 @@ import (
 type Source struct {
 	DB        *storage.DB
 	Learner   *models.Learner
+	Watch     *models.Watch
 	Similar   *models.PooledCache
 	Workers   func() []pool.Worker
 	Location  *time.Location // of the plant
