@@ -255,10 +255,10 @@ func (w *Watch) Check(ctx context.Context, f storage.Frame, v storage.Version, j
 	}
 	w.mu.RLock()
 	u := w.known[f.RecipeID]
-	others := map[string]*guard.Profile{}
+	var others []guard.Other
 	for id, o := range w.known {
 		if u != nil && id != f.RecipeID && o.size == u.size {
-			others[o.name] = o.profile
+			others = append(others, guard.Other{Name: o.name, Profile: o.profile})
 		}
 	}
 	w.mu.RUnlock()
@@ -270,7 +270,7 @@ func (w *Watch) Check(ctx context.Context, f storage.Frame, v storage.Version, j
 		s.Pooled = j.Pooled
 	}
 	u.mu.Lock()
-	more := u.profile.Check(s, others)
+	more := u.profile.Check(s, others...)
 	u.mu.Unlock()
 	for _, r := range more {
 		if r.Kind != storage.NearDuplicate || len(all) == 0 { // the same file is nearly the same, too

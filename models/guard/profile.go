@@ -127,10 +127,21 @@ func (p *Profile) print(frame int64, part string, pooled []float32, q *vision.Qu
 // mostRecent is how many of the frames judged last are known again.
 const mostRecent = 500
 
-// Check says what speaks against training on a frame. others are the profiles
-// of the plant's other recipes whose frames are prepared alike, by name. It
-// remembers the frame; one goroutine at a time may call it.
-func (p *Profile) Check(s Sample, others map[string]*Profile) (all []storage.Reason) {
+// Other is the profile of another recipe.
+type Other struct {
+	Name    string
+	Profile *Profile
+}
+
+// Check says what speaks against training on a frame. others are the plant's
+// other recipes whose frames are prepared alike. It remembers the frame; one
+// goroutine at a time may call it.
+func (p *Profile) Check(s Sample, others ...Other) []storage.Reason {
+	return append(p.Doubts(s, others...), p.repeats(s)...)
+}
+
+// Doubts is Check for a single frame, whatever came before.
+func (p *Profile) Doubts(s Sample, others ...Other) (all []storage.Reason) {
 	q := p.quality
 	if own := p.stations[s.StationID]; own != nil {
 		q = own
@@ -139,16 +150,23 @@ func (p *Profile) Check(s Sample, others map[string]*Profile) (all []storage.Rea
 	if p.space == nil || s.Pooled == nil {
 		return all
 	}
-	at := p.space.place(s.Pooled)
-	if p.odd > 0 && at.distance > p.odd {
-		r := storage.Reason{Kind: storage.Unusual, Value: at.distance, High: p.odd}
-		for name, o := range others {
-			if o.Ready() && o.odd > 0 && o.space.place(s.Pooled).distance < o.odd {
-				r.Kind, r.Recipe = storage.WrongPart, name
+	if d := p.space.place(s.Pooled).distance; p.odd > 0 && d > p.odd {
+		r := storage.Reason{Kind: storage.Unusual, Value: d, High: p.odd}
+		for _, o := range others {
+			if o.Profile.Ready() && o.Profile.odd > 0 && o.Profile.space.place(s.Pooled).distance < o.Profile.odd {
+				r.Kind, r.Recipe = storage.WrongPart, o.Name
 				break
 			}
 		}
 		all = append(all, r)
+	}
+	return all
+}
+
+// repeats says of which frame another is nearly a copy, and remembers it.
+func (p *Profile) repeats(s Sample) (all []storage.Reason) {
+	if p.space == nil || s.Pooled == nil {
+		return nil
 	}
 	one := p.print(s.FrameID, s.Part, s.Pooled, s.Quality)
 	for _, among := range [][]print{p.prints, p.recent} {
