@@ -32,19 +32,20 @@ type Inspection struct {
 }
 
 const inspectionColumns = `i.id, i.frame_id, i.station_id, i.recipe_id, i.version_id, i.verdict, i.class, i.score, i.probabilities_json,
-	i.findings_json, i.timings_json, i.worker, i.judged_at, i.label, v.number, ` + frameColumns
+	i.findings_json, i.timings_json, i.worker, i.judged_at, i.label, v.number, d.reasons_json, ` + frameColumns
 
-const inspectionTables = ` FROM inspections i JOIN frames f ON f.id = i.frame_id JOIN versions v ON v.id = i.version_id`
+const inspectionTables = ` FROM inspections i JOIN frames f ON f.id = i.frame_id JOIN versions v ON v.id = i.version_id
+	LEFT JOIN doubts d ON d.frame_id = i.frame_id`
 
 func scanInspection(s scanner) (Inspection, error) {
 	var i Inspection
 	var station sql.NullInt64
-	var label sql.NullString
+	var label, reasons sql.NullString
 	var probabilities, findings, timings string
 	var at int64
 	var fr frameRow
 	err := s.Scan(append([]any{&i.ID, &i.FrameID, &station, &i.RecipeID, &i.VersionID, &i.Verdict, &i.Class, &i.Score, &probabilities,
-		&findings, &timings, &i.Worker, &at, &label, &i.VersionNumber}, fr.dest()...)...)
+		&findings, &timings, &i.Worker, &at, &label, &i.VersionNumber, &reasons}, fr.dest()...)...)
 	if err != nil {
 		return i, err
 	}
@@ -53,6 +54,11 @@ func scanInspection(s scanner) (Inspection, error) {
 		return i, err
 	}
 	i.Width, i.Height, i.Quality = i.Frame.Width, i.Frame.Height, i.Frame.Quality
+	if reasons.Valid {
+		if err := json.Unmarshal([]byte(reasons.String), &i.Reasons); err != nil {
+			return i, fmt.Errorf("inspection %d: %w", i.ID, err)
+		}
+	}
 	for _, p := range []struct {
 		text string
 		to   any
