@@ -44,7 +44,7 @@ func (s *Sum) Since() int64 {
 // quality-control schemes").
 type Vector struct {
 	S     []float64 `json:"s"`
-	Begun int64     `json:"begun"` // frames since it was last zero
+	Begun int64     `json:"begun"` // frames since it was last calm
 }
 
 // Add takes a vector of whitened components.
@@ -63,6 +63,10 @@ func (v *Vector) Add(z []float64, allowance, most float64) {
 		v.Begun = 0
 		return
 	}
+	v.Begun++
+	if length-allowance <= calm*most { // it is hardly ever zero in many directions
+		v.Begun = 0
+	}
 	factor := 1 - allowance/length
 	if length-allowance > most {
 		factor = most / length
@@ -70,8 +74,10 @@ func (v *Vector) Add(z []float64, allowance, most float64) {
 	for i := range v.S {
 		v.S[i] *= factor
 	}
-	v.Begun++
 }
+
+// calm is the share of the greatest level below which nothing is going on.
+const calm = 0.3
 
 // Level is the length of the sum.
 func (v *Vector) Level() float64 {

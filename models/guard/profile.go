@@ -103,7 +103,7 @@ func (p *Profile) Ready() bool { return p != nil && p.space != nil }
 
 // oddMargin is how much farther than the farthest of held-out training frames a
 // picture must be to be like none of them.
-const oddMargin = 1.25
+const oddMargin = 1.5
 
 func usualDistance(distances []float64) float64 {
 	logs := make([]float64, 0, len(distances))
