@@ -17,7 +17,7 @@ const (
 	// deviations of its own side.
 	deviations = 6
 	madScale   = 1.4826 // of the median deviation to the standard one, for a normal distribution
-	tail       = 0.025 // of the training frames may be beyond the interval on one side
+	tail       = 0.025  // of the training frames may be beyond the interval on one side
 )
 
 // usual finds the interval of values: six robust deviations from the median,
