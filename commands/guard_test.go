@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"loupe/models/drift"
 	"loupe/storage"
 )
 
@@ -105,43 +103,6 @@ func TestAnAlarmNamesTheStationAndIsSeenByAPerson(t *testing.T) {
 		t.Errorf("the history: %+v, %v", all, err)
 	}
 	b.Calm()
-}
-
-// Drawn parts that get dark, out of focus or out of place are noticed soon.
-func TestDriftOfDrawnPartsIsNoticed(t *testing.T) {
-	folder := t.TempDir()
-	rows := []string{"path,class,split"}
-	rng := rand.New(rand.NewPCG(5, 4))
-	for i := range 60 {
-		class, split := []string{"good", "stain"}[i%2], "train"
-		if i >= 44 {
-			split = "test"
-		}
-		name := fmt.Sprint(i, ".png")
-		writePart(t, filepath.Join(folder, name), drawPart(rng, class))
-		rows = append(rows, strings.Join([]string{name, class, split}, ","))
-	}
-	b := Bench{Data: writeCSV(t, folder, rows...), Size: 224, Seed: 1, Threads: 1}
-	pictures, _, err := readPictures(b.Data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := b.drift(pictures)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.FalsePer10k > 1 {
-		t.Errorf("%v false alarms in 10000 frames", r.FalsePer10k)
-	}
-	want := map[string]drift.Cause{"light_60_percent": drift.Darker, "light_70_percent": drift.Darker, "defocus_1_percent": drift.Blurrier}
-	for _, c := range r.Changes {
-		if c.Change != "shift_10_percent" && (c.Median > 50 || c.Missed > 0 || c.Causes[want[c.Change]] < driftStarts/2) {
-			t.Errorf("%+v", c)
-		}
-	}
-	if r.Marked > 0.2 || r.MeasureMS.P50 <= 0 {
-		t.Errorf("%+v", r)
-	}
 }
 
 func TestTheGuardRefusesWhatMakesNoSense(t *testing.T) {

@@ -4,11 +4,16 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
+	"loupe/models/drift"
 	"loupe/models/guard"
 	"loupe/storage"
 	"loupe/vision"
+	"loupe/vision/opencv"
+	"loupe/vision/picturetest"
+	"loupe/vision/plates"
 )
 
 const features = 60
@@ -118,5 +123,62 @@ func TestWithFewFramesTheGuardDoesNotKnowYet(t *testing.T) {
 	q, err := guard.Learn(all, 1)
 	if err != nil || len(q.Check(s)) != 2 || q.Reading(nil, s.Quality).Known {
 		t.Errorf("%+v, %v", q.Check(s), err)
+	}
+}
+
+// drawn is a plate as a worker measures it, changed or not. Its features are
+// drawn, too: the network would take the seconds that this test must not.
+func drawn(t *testing.T, rng *rand.Rand, id int64, c opencv.Change) guard.Sample {
+	t.Helper()
+	s := sample(rng, id, 1)
+	img, _ := plates.Draw(rng, plates.Kinds()[0])
+	p, err := opencv.Decode(picturetest.BMP(t, img), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	changed, err := p.Changed(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer changed.Close()
+	q := changed.Quality(vision.Region{})
+	s.Quality = &q
+	return s
+}
+
+func TestDriftOfDrawnPlatesIsNoticed(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 1))
+	var train []guard.Sample
+	for i := range 72 {
+		train = append(train, drawn(t, rng, int64(i), opencv.Change{}))
+	}
+	p, err := guard.Learn(train, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	readings := func(c opencv.Change) (all []drift.Reading) {
+		for i := range 30 {
+			s := drawn(t, rng, int64(1000+i), c)
+			all = append(all, p.Reading(s.Pooled, s.Quality))
+		}
+		return all
+	}
+	usual := readings(opencv.Change{})
+	for want, c := range map[drift.Cause]opencv.Change{drift.Darker: {Light: 0.7}, drift.Blurrier: {Blur: 0.01}, drift.Shifted: {ShiftX: 0.1, ShiftY: 0.1}} {
+		var m drift.Monitor
+		for range 300 {
+			if m.Add(usual[rng.IntN(len(usual))], p.Limits); len(m.Findings(p.Limits, 1)) > 0 {
+				t.Fatalf("an alarm over nothing: %v", m.Findings(p.Limits, 1))
+			}
+		}
+		changed, n := readings(c), 0
+		for ; n < 50 && len(m.Findings(p.Limits, 1)) == 0; n++ {
+			m.Add(changed[rng.IntN(len(changed))], p.Limits)
+		}
+		found := m.Findings(p.Limits, 0.5)
+		if n == 50 || !slices.ContainsFunc(found, func(f drift.Finding) bool { return f.Cause == want }) {
+			t.Errorf("%s: after %d frames %v", want, n, found)
+		}
 	}
 }

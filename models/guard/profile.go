@@ -56,7 +56,7 @@ func measures(q *vision.Quality) [drift.Scalars]float64 {
 }
 
 // leastSpread bounds the spreads from below: less is no matter for anybody.
-var leastSpread = [drift.Scalars]float64{drift.Light: 0.01, drift.Focus: 0.01, drift.PlaceX: 0.003, drift.PlaceY: 0.003}
+var leastSpread = [drift.Scalars]float64{drift.Light: 0.02, drift.Focus: 0.03, drift.PlaceX: 0.005, drift.PlaceY: 0.005}
 
 // Learn makes a profile of training frames. Of few it knows only the sizes, and
 // without pooled features nothing of what they show. Given the same frames and
