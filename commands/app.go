@@ -49,6 +49,7 @@ type App struct {
 	Crew     *pool.Pool
 	Learner  *models.Learner
 	Registry *models.Registry
+	Watch    *models.Watch
 	Demo     *demo.Line
 
 	settings   AppSettings
@@ -85,9 +86,11 @@ func OpenApp(ctx context.Context, s AppSettings) (*App, error) {
 	uploads := models.NewUploads(a.DB, a.Registry, trial.New(trial.Settings{Command: trialCommand, Limit: s.TrialLimit}))
 	a.Learner = models.NewLearner(a.DB, a.Registry, a.extractor, s.Log)
 	a.dispatcher = models.NewDispatcher(a.DB, a.Crew, a.pictures, similar, s.Log)
+	a.Watch = models.NewWatch(a.DB, a.Crew, a.extractor, s.Log)
+	a.dispatcher.Watched(a.Watch)
 	a.Demo = demo.New(demo.Settings{DB: a.DB, Train: a.Learner.Train, URL: a.URL, Log: s.Log, Timing: s.Demo})
 	a.web = web.New(web.Settings{
-		DB: a.DB, Crew: a.Crew, Learner: a.Learner, Registry: a.Registry, Uploads: uploads, Pictures: a.pictures, Similar: similar,
+		DB: a.DB, Crew: a.Crew, Learner: a.Learner, Registry: a.Registry, Uploads: uploads, Watch: a.Watch, Pictures: a.pictures, Similar: similar,
 		Demo: a.Demo, Gate: s.Gate, Version: programVersion(), Log: s.Log, Secure: s.Secure,
 	})
 	a.Crew.OnWorkerUp(func(w pool.Worker) {
@@ -145,6 +148,7 @@ func (a *App) Run(ctx context.Context, withDemo bool) error {
 	start("dispatch frames", func(ctx context.Context) error { a.dispatcher.Run(ctx); return nil })
 	start("learn", a.Learner.Run)
 	start("extract features", a.extractor.Run)
+	start("watch for drift", a.Watch.Run)
 	start("keep picture copies", a.prune)
 	start("remove old pictures", models.NewKeeper(a.DB, a.extractor, a.pictures, a.settings.Log).Run)
 	start("tell systemd", a.watchdog)

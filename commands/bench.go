@@ -27,6 +27,7 @@ type Bench struct {
 	Workers int  `help:"With --http: vision workers." default:"2"`
 	Frames  int  `help:"With --http: post at least so many frames, the test half over and over." placeholder:"N"`
 	Next    bool `help:"Instead simulate labelling the train half, in random order and in the order that Loupe suggests."`
+	Drift   bool `help:"Instead dim, defocus and shift the test half, and count the frames until the drift is noticed."`
 	Learn   bool `help:"With --http: also time ten corrections until the new champion judges."`
 }
 
@@ -39,6 +40,7 @@ Examples:
   loupe bench --data parts.csv                  all training pictures
   loupe bench --data parts.csv --per-class 10   ten pictures a class
   loupe bench --data parts.csv --http --frames 10000   frames a second and memory of a whole server
+  loupe bench --data parts.csv --drift          frames until a drift is noticed, and false alarms
   loupe bench --data parts.csv --next           labels needed, by chance and as Loupe suggests
   loupe bench --data parts.csv --http --learn   from a correction to the new champion
 
@@ -79,6 +81,8 @@ func (b *Bench) Run() error {
 	switch {
 	case b.HTTP:
 		result, err = b.server(pictures, classes)
+	case b.Drift:
+		result, err = b.drift(pictures)
 	case b.Next:
 		result, err = b.next(pictures, classes)
 	default:

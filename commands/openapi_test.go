@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -120,6 +121,18 @@ func TestEachOperationAnswersAsTheDocumentSays(t *testing.T) {
 	}
 	frame, inspection := fmt.Sprint("/api/v1/frames/", posted.FrameID), fmt.Sprint("/api/v1/inspections/", posted.ID)
 	recipe := fmt.Sprint("/api/v1/recipes/", s.recipe.ID)
+	again, file := encodePart(t, drawPart(rng, "cut")), struct {
+		FrameID int64 `json:"frame_id"`
+	}{}
+	for range 2 { // the same file twice: the second is doubtful
+		if status, text := p.postPart(s.token, again); status != 201 || json.Unmarshal([]byte(text), &file) != nil {
+			t.Fatalf("%d %s", status, text)
+		}
+	}
+	drift, err := s.DB.RaiseDrift(t.Context(), storage.DriftAlarm{StationID: 1, RecipeID: s.recipe.ID, VersionID: 1, Causes: []storage.DriftCause{{Cause: "darker", Level: 1.1}}, Since: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
 	var made struct {
 		ID int64 `json:"id"`
 	}
@@ -131,6 +144,10 @@ func TestEachOperationAnswersAsTheDocumentSays(t *testing.T) {
 		{"GET", "/api/v1/inspections?limit=5", "", 200}, {"GET", "/api/v1/stations", "", 200}, {"GET", "/api/v1/recipes", "", 200}, {"GET", recipe, "", 200},
 		{"GET", "/api/v1/versions/1", "", 200}, {"GET", "/api/v1/versions/1/report", "", 200}, {"GET", "/api/v1/versions/1/model.onnx", "", 200}, {"GET", "/api/v1/jobs/1", "", 200},
 		{"GET", "/api/v1/people", "", 200},
+		{"GET", recipe + "/doubts", "", 200}, {"GET", recipe + "/doubts?state=x", "", 422}, {"GET", recipe + "/doubts?limit=0", "", 422},
+		{"POST", recipe + "/doubts", fmt.Sprintf(`{"frames":[%d],"decision":"used"}`, file.FrameID), 200}, {"POST", recipe + "/doubts", `{"frames":[999],"decision":"out"}`, 404}, {"POST", recipe + "/doubts", `{"frames":[],"decision":"out"}`, 422},
+		{"GET", recipe + "/doubts?state=used", "", 200}, {"GET", "/api/v1/drift", "", 200}, {"GET", "/api/v1/drift?all=1", "", 200},
+		{"POST", fmt.Sprintf("/api/v1/drift/%d/seen", drift.ID), `{"note":"the lamp"}`, 200}, {"POST", "/api/v1/drift/999/seen", `{}`, 404}, {"POST", "/api/v1/drift/1/seen", `{"frobnicate":1}`, 422},
 		{"GET", recipe + "/datasets", "", 200}, {"GET", "/api/v1/datasets/1", "", 200}, {"GET", "/api/v1/datasets/999", "", 404}, {"GET", "/api/v1/datasets/1/diff?from=1", "", 200}, {"GET", "/api/v1/datasets/1/diff", "", 422},
 		{"GET", recipe + "/export?format=coco", "", 200}, {"GET", recipe + "/export?format=pdf", "", 422}, {"GET", "/api/v1/datasets/1/export?format=csv", "", 200},
 		{"GET", "/api/v1/frames/999", "", 404}, {"GET", "/api/v1/inspections/999", "", 404}, {"GET", "/api/v1/inspections/x", "", 404}, {"GET", "/api/v1/inspections?limit=x", "", 422}, {"GET", "/api/v1/versions/999", "", 404},

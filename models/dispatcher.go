@@ -25,6 +25,7 @@ type Dispatcher struct {
 	crew     *pool.Pool
 	pictures *Pictures
 	pooled   *PooledCache
+	watch    *Watch // nil for none
 	log      *slog.Logger
 
 	looked atomic.Int64 // unix milliseconds of the last look at the queue
@@ -72,6 +73,10 @@ func NewDispatcher(db *storage.DB, crew *pool.Pool, pictures *Pictures, pooled *
 	})
 	return d
 }
+
+// Watched has what is unusual of each frame stored with its verdict. Call it
+// before Run.
+func (d *Dispatcher) Watched(w *Watch) { d.watch = w }
 
 // LastLook is when the dispatcher last looked at the queue; it does so each second.
 func (d *Dispatcher) LastLook() time.Time { return time.UnixMilli(d.looked.Load()) }
@@ -238,7 +243,8 @@ func (d *Dispatcher) judge(ctx context.Context, f storage.Frame) {
 	// Storing must not be cut short by a shutdown: the verdict is there.
 	save := context.WithoutCancel(ctx)
 	d.pictures.Keep(f.BlobKey, thumbSide, result.Thumb)
-	_, err = d.db.SaveInspection(save, storage.Inspection{FrameID: f.ID, VersionID: j.champion.ID, Judgement: result.Judgement, Worker: result.Worker})
+	reasons := d.doubt(save, f, j, &result.Judgement)
+	_, err = d.db.SaveInspection(save, storage.Inspection{FrameID: f.ID, VersionID: j.champion.ID, Judgement: result.Judgement, Reasons: reasons, Worker: result.Worker})
 	if err != nil && storage.CodeOf(err) != storage.Conflict {
 		d.log.Error("cannot store a verdict", "frame", f.ID, "error", err)
 		d.hold()
@@ -247,6 +253,23 @@ func (d *Dispatcher) judge(ctx context.Context, f storage.Frame) {
 	if err := d.pooled.Keep(f.ID, j.champion, result.Judgement.Pooled); err != nil {
 		d.log.Warn("cannot cache the features of a frame", "frame", f.ID, "error", err)
 	}
+}
+
+// doubt says what speaks against training on a frame. A part that looks like
+// none that the model learned from is Unsure rather than OK where the recipe
+// says so: the model's word about it rests on nothing.
+func (d *Dispatcher) doubt(ctx context.Context, f storage.Frame, by judging, j *vision.Judgement) []storage.Reason {
+	if d.watch == nil {
+		return nil
+	}
+	reasons, err := d.watch.Check(ctx, f, by.champion, *j)
+	if err != nil {
+		d.log.Warn("cannot say whether a frame is usual", "frame", f.ID, "error", err)
+	}
+	if by.recipe.OddUnsure && j.Verdict == vision.OK && slices.ContainsFunc(reasons, storage.Reason.Odd) {
+		j.Verdict = vision.Unsure
+	}
+	return reasons
 }
 
 // hold pauses new attempts for a moment.

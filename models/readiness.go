@@ -21,6 +21,7 @@ type Readiness struct {
 	Ready   bool
 	Counts  []storage.ClassCount
 	Lacking []Lack
+	LeftOut int // labelled frames that the guard leaves out
 }
 
 // Lack is too little data of one class.
@@ -62,5 +63,8 @@ func (l *Learner) Readiness(ctx context.Context, recipeID int64) (Readiness, err
 	if err != nil {
 		return Readiness{}, err
 	}
-	return readiness(counts), nil
+	r := readiness(counts)
+	doubts, err := l.db.CountDoubts(ctx, recipeID)
+	r.LeftOut = doubts.Labelled
+	return r, err
 }

@@ -163,6 +163,9 @@ func (db *DB) correct(ctx context.Context, tx *sql.Tx, c Correction) (Correction
 	if err := applyLabel(ctx, tx, f, c); err != nil {
 		return c, err
 	}
+	if err := db.settleOdd(ctx, tx, f, c); err != nil {
+		return c, err
+	}
 	return c, db.audit(tx, c.Person, "label."+c.Source, fmt.Sprintf("frame %d", c.FrameID), f.Label, c.Class)
 }
 

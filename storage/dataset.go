@@ -17,20 +17,24 @@ type LabelledFrame struct {
 	Part        string // the physical part in it, see partKey; from DataSet alone
 }
 
-// dataSetQuery takes the recipe and whether frames count whose picture was removed.
+// dataSetQuery takes the recipe and whether frames count whose picture was removed
+// and those that the guard leaves out.
 const dataSetQuery = `SELECT f.id, f.blob_key, f.orientation, f.label, f.label_id, f.share, f.part_key, ifnull((SELECT max(m.id) FROM markings m WHERE m.frame_id = f.id), 0) FROM frames f
 	JOIN classes c ON c.recipe_id = f.recipe_id AND c.name = f.label AND c.archived_at IS NULL
-	WHERE f.recipe_id = ? AND f.label IS NOT NULL AND (f.picture_removed_at IS NULL OR ?) AND f.state IN ('pending', 'judged', 'kept') ORDER BY f.id`
+	WHERE f.recipe_id = ? AND f.label IS NOT NULL AND (f.picture_removed_at IS NULL OR ?) AND f.state IN ('pending', 'judged', 'kept')
+	AND (? OR f.left_out = 0 OR f.left_out = 1 AND f.share = 'test') ORDER BY f.id`
 
 // DataSet lists a recipe's labelled frames of the classes in use, by frame ID.
-// Quarantined and discarded frames stay out, and those whose picture was removed.
+// Quarantined and discarded frames stay out, those whose picture was removed, and
+// what the guard leaves out: doubtful pictures of training, duplicates of both shares.
 func (db *DB) DataSet(ctx context.Context, recipeID int64) ([]LabelledFrame, error) {
-	return list(ctx, db.read, scanLabelled, dataSetQuery, recipeID, false)
+	return list(ctx, db.read, scanLabelled, dataSetQuery, recipeID, false, false)
 }
 
-// DataSetEver is DataSet with the frames whose picture was removed.
+// DataSetEver is DataSet with the frames whose picture was removed and those that
+// the guard leaves out.
 func (db *DB) DataSetEver(ctx context.Context, recipeID int64) ([]LabelledFrame, error) {
-	return list(ctx, db.read, scanLabelled, dataSetQuery, recipeID, true)
+	return list(ctx, db.read, scanLabelled, dataSetQuery, recipeID, true, true)
 }
 
 func scanLabelled(s scanner) (LabelledFrame, error) {
@@ -54,6 +58,7 @@ func (db *DB) ClassCounts(ctx context.Context, recipeID int64) ([]ClassCount, er
 		return c, err
 	}, `SELECT c.name, count(CASE WHEN f.share = 'train' THEN 1 END), count(CASE WHEN f.share = 'test' THEN 1 END)
 		FROM classes c LEFT JOIN frames f ON f.recipe_id = c.recipe_id AND f.label = c.name AND f.picture_removed_at IS NULL AND f.state IN ('pending', 'judged', 'kept')
+			AND (f.left_out = 0 OR f.left_out = 1 AND f.share = 'test')
 		WHERE c.recipe_id = ? AND c.archived_at IS NULL GROUP BY c.name ORDER BY c.position`, recipeID)
 }
 

@@ -54,6 +54,9 @@ func removeRecipe(ctx context.Context, tx *sql.Tx, id int64) (blobs []string, er
 	for _, q := range []string{
 		`UPDATE recipes SET champion_id = NULL WHERE id = ?`,
 		`UPDATE frames SET label_id = NULL WHERE recipe_id = ?`,
+		`DELETE FROM doubts WHERE recipe_id = ?`,
+		`DELETE FROM drift_charts WHERE recipe_id = ?`,
+		`DELETE FROM drift_alarms WHERE recipe_id = ?`,
 		`DELETE FROM inspections WHERE recipe_id = ?`,
 		`DELETE FROM verdict_counts WHERE recipe_id = ?`,
 		`DELETE FROM version_counts WHERE version_id IN (SELECT id FROM versions WHERE recipe_id = ?)`,

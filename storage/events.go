@@ -11,6 +11,8 @@ const (
 	FrameCorrected EventKind = "correction" // a frame has a new correction
 	JobChanged     EventKind = "job"        // a job moved on
 	VersionChanged EventKind = "version"    // a version was made, promoted or retired
+	FrameDoubted   EventKind = "guard"      // something is held against a frame of a recipe, or a person decided about it
+	DriftChanged   EventKind = "drift"      // an alarm of a station that drifts was raised, seen or closed
 	RecipeChanged  EventKind = "recipe"     // a recipe or one of its classes changed
 	StationChanged EventKind = "station"    // a station was made, changed or revoked
 )
@@ -25,6 +27,7 @@ type Event struct {
 	Inspection *Inspection // with InspectionMade
 	Correction *Correction // with FrameCorrected
 	Job        *Job        // with JobChanged
+	Drift      *DriftAlarm // with DriftChanged
 }
 
 // Listen calls f after each commit that changed something, in the goroutine

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"loupe/vision"
 )
 
 // FrameState says where a frame is on its way.
@@ -50,6 +52,8 @@ type Frame struct {
 
 	PictureRemovedAt time.Time // by the recipe's KeepRule; zero while it is kept
 	Origin           Origin    // of an imported frame
+	Quality          *vision.Quality
+	LeftOut          bool // of training, by the guard
 }
 
 // Origin is what is known of an imported frame from where it was before.
@@ -63,7 +67,7 @@ type Origin struct {
 
 const frameColumns = `f.id, f.station_id, f.recipe_id, f.blob_key, f.format, f.bytes, f.width, f.height, f.orientation, f.serial, f.lot, f.source,
 	f.taken_at, f.received_at, f.readings_json, f.idempotency_key, f.state, f.deaths, f.trouble, f.label, f.label_id, f.disagreed, f.share,
-	f.picture_removed_at, f.origin_json`
+	f.picture_removed_at, f.origin_json, f.quality_json, f.left_out > 0`
 
 // frameRow receives a row of frameColumns.
 type frameRow struct {
@@ -73,12 +77,13 @@ type frameRow struct {
 	taken, received   int64
 	readings, origin  string
 	key, label, share sql.NullString
+	quality           sql.NullString
 }
 
 func (r *frameRow) dest() []any {
 	f := &r.f
 	return []any{&f.ID, &r.station, &f.RecipeID, &f.BlobKey, &f.Format, &f.Bytes, &f.Width, &f.Height, &f.Orientation, &f.Serial, &f.Lot, &f.Source,
-		&r.taken, &r.received, &r.readings, &r.key, &f.State, &f.Deaths, &f.Trouble, &r.label, &r.labelID, &f.Disagreed, &r.share, &r.removed, &r.origin}
+		&r.taken, &r.received, &r.readings, &r.key, &f.State, &f.Deaths, &f.Trouble, &r.label, &r.labelID, &f.Disagreed, &r.share, &r.removed, &r.origin, &r.quality, &f.LeftOut}
 }
 
 func (r *frameRow) frame() (Frame, error) {
@@ -88,6 +93,10 @@ func (r *frameRow) frame() (Frame, error) {
 	f.PictureRemovedAt = fromNullMillis(r.removed)
 	f.IdempotencyKey, f.Label, f.Share = r.key.String, r.label.String, r.share.String
 	if err := json.Unmarshal([]byte(r.origin), &f.Origin); err != nil {
+		return f, err
+	}
+	var err error
+	if f.Quality, err = readQuality(r.quality); err != nil {
 		return f, err
 	}
 	return f, json.Unmarshal([]byte(r.readings), &f.Readings)

@@ -22,6 +22,7 @@ type Inspection struct {
 	RecipeID  int64
 	VersionID int64
 	vision.Judgement
+	Reasons  []Reason // what speaks against training on it, as it was judged
 	Worker   string
 	JudgedAt time.Time
 	Label    string // class of the correction in force, "" for none
@@ -31,19 +32,20 @@ type Inspection struct {
 }
 
 const inspectionColumns = `i.id, i.frame_id, i.station_id, i.recipe_id, i.version_id, i.verdict, i.class, i.score, i.probabilities_json,
-	i.findings_json, i.timings_json, i.worker, i.judged_at, i.label, v.number, ` + frameColumns
+	i.findings_json, i.timings_json, i.worker, i.judged_at, i.label, v.number, d.reasons_json, ` + frameColumns
 
-const inspectionTables = ` FROM inspections i JOIN frames f ON f.id = i.frame_id JOIN versions v ON v.id = i.version_id`
+const inspectionTables = ` FROM inspections i JOIN frames f ON f.id = i.frame_id JOIN versions v ON v.id = i.version_id
+	LEFT JOIN doubts d ON d.frame_id = i.frame_id`
 
 func scanInspection(s scanner) (Inspection, error) {
 	var i Inspection
 	var station sql.NullInt64
-	var label sql.NullString
+	var label, reasons sql.NullString
 	var probabilities, findings, timings string
 	var at int64
 	var fr frameRow
 	err := s.Scan(append([]any{&i.ID, &i.FrameID, &station, &i.RecipeID, &i.VersionID, &i.Verdict, &i.Class, &i.Score, &probabilities,
-		&findings, &timings, &i.Worker, &at, &label, &i.VersionNumber}, fr.dest()...)...)
+		&findings, &timings, &i.Worker, &at, &label, &i.VersionNumber, &reasons}, fr.dest()...)...)
 	if err != nil {
 		return i, err
 	}
@@ -51,7 +53,12 @@ func scanInspection(s scanner) (Inspection, error) {
 	if i.Frame, err = fr.frame(); err != nil {
 		return i, err
 	}
-	i.Width, i.Height = i.Frame.Width, i.Frame.Height
+	i.Width, i.Height, i.Quality = i.Frame.Width, i.Frame.Height, i.Frame.Quality
+	if reasons.Valid {
+		if err := json.Unmarshal([]byte(reasons.String), &i.Reasons); err != nil {
+			return i, fmt.Errorf("inspection %d: %w", i.ID, err)
+		}
+	}
 	for _, p := range []struct {
 		text string
 		to   any
@@ -96,12 +103,18 @@ func (db *DB) SaveInspection(ctx context.Context, i Inspection) (Inspection, err
 			return err
 		}
 		i.Frame.State = Judged
-		_, err = tx.Exec(`UPDATE frames SET state = 'judged', verdict = ?, class = ?, attention = max(attention * (attention = 3), ?) WHERE id = ?`, i.Verdict, i.Class, attention, f.ID)
-		return err
+		_, err = tx.Exec(`UPDATE frames SET state = 'judged', verdict = ?, class = ?, attention = max(attention * (attention = 3), ?), quality_json = ? WHERE id = ?`, i.Verdict, i.Class, attention, writeQuality(i.Quality), f.ID)
+		if err != nil || len(i.Reasons) == 0 {
+			return err
+		}
+		return db.addDoubt(tx, f, i.Reasons)
 	})
 	if err == nil {
 		copied := i
 		db.emit(Event{Kind: InspectionMade, ID: i.ID, RecipeID: i.RecipeID, StationID: i.StationID, Inspection: &copied, Frame: &copied.Frame})
+		if len(i.Reasons) > 0 {
+			db.emit(Event{Kind: FrameDoubted, ID: i.FrameID, RecipeID: i.RecipeID, StationID: i.StationID})
+		}
 	}
 	return i, err
 }

@@ -149,3 +149,17 @@ func TestThePicturesToRemoveAreFoundByAnIndex(t *testing.T) {
 		}
 	}
 }
+
+func TestDoubtfulFramesAreListedAndCountedByAnIndex(t *testing.T) {
+	db := openPlans(t)
+	for _, c := range []struct {
+		query, leading string
+		args           []any
+	}{
+		{listDoubtsQuery, "doubts_state", []any{1, "open", 9, 100}}, {countDoubtsQuery, "doubts_state", []any{1}}, {countLeftOutsQuery, "frames_label", []any{1}},
+	} {
+		if steps := strings.Join(plan(t, db, c.query, c.args...), "\n"); !strings.Contains(steps, "INDEX "+c.leading+" (recipe_id=?") || strings.Contains(steps, "TEMP") || strings.Contains(steps, "SCAN") {
+			t.Errorf("%s\n%s", c.query, steps)
+		}
+	}
+}

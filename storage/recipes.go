@@ -71,6 +71,7 @@ type Recipe struct {
 	Promote    PromoteRule
 	Queue      QueueRule
 	Keep       KeepRule
+	OddUnsure  bool  // a part that looks like none of the training frames is Unsure rather than OK
 	ChampionID int64 // 0 while there is none
 	Demo       bool
 	CreatedAt  time.Time
@@ -99,16 +100,17 @@ func (r Recipe) ClassNames() []string {
 func NewRecipe(name string, classes []vision.Class) Recipe {
 	return Recipe{
 		Name: name, Classes: classes, Size: 224, Mirror: true, Thresholds: vision.DefaultThresholds, Costs: DefaultCosts,
-		Learn:   LearnRule{After: 10, QuietSeconds: 20},
-		Promote: PromoteRule{Auto: true, Metric: "balanced_accuracy", Margin: 0.01},
-		Queue:   DefaultQueue,
-		Keep:    DefaultKeep,
+		Learn:     LearnRule{After: 10, QuietSeconds: 20},
+		Promote:   PromoteRule{Auto: true, Metric: "balanced_accuracy", Margin: 0.01},
+		Queue:     DefaultQueue,
+		Keep:      DefaultKeep,
+		OddUnsure: true,
 	}
 }
 
 const recipeColumns = `id, name, region_json, size, mirror, threshold_ok, threshold_ng, learn_after, learn_quiet_s,
 	promote_auto, promote_metric, promote_margin, queue_limit, newest_first, keep_days, keep_gigabytes,
-	protect_days, labelled_may_go, cost_escape, cost_false_reject, unsure_share, bad_share, champion_id, demo, created_at`
+	protect_days, labelled_may_go, cost_escape, cost_false_reject, unsure_share, bad_share, odd_unsure, champion_id, demo, created_at`
 
 func scanRecipe(s scanner) (Recipe, error) {
 	var r Recipe
@@ -118,7 +120,7 @@ func scanRecipe(s scanner) (Recipe, error) {
 	err := s.Scan(&r.ID, &r.Name, &region, &r.Size, &r.Mirror, &r.Thresholds.OK, &r.Thresholds.NG, &r.Learn.After, &r.Learn.QuietSeconds,
 		&r.Promote.Auto, &r.Promote.Metric, &r.Promote.Margin, &r.Queue.Limit, &r.Queue.NewestFirst,
 		&r.Keep.Days, &r.Keep.Gigabytes, &r.Keep.ProtectDays, &r.Keep.LabelledMayGo,
-		&r.Costs.Escape, &r.Costs.FalseReject, &r.Costs.UnsureShare, &r.Costs.BadShare, &champion, &r.Demo, &at)
+		&r.Costs.Escape, &r.Costs.FalseReject, &r.Costs.UnsureShare, &r.Costs.BadShare, &r.OddUnsure, &champion, &r.Demo, &at)
 	if err != nil {
 		return r, err
 	}
@@ -206,12 +208,12 @@ func (db *DB) AddRecipe(ctx context.Context, by string, r Recipe) (Recipe, error
 	err := db.change(ctx, func(tx *sql.Tx) error {
 		res, err := tx.Exec(`INSERT INTO recipes (name, region_json, size, mirror, threshold_ok, threshold_ng, learn_after, learn_quiet_s,
 			promote_auto, promote_metric, promote_margin, queue_limit, newest_first, keep_days, keep_gigabytes, protect_days, labelled_may_go,
-			cost_escape, cost_false_reject, unsure_share, bad_share, demo, created_at)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+			cost_escape, cost_false_reject, unsure_share, bad_share, odd_unsure, demo, created_at)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 			r.Name, marshal(r.Region), r.Size, r.Mirror, r.Thresholds.OK, r.Thresholds.NG, r.Learn.After, r.Learn.QuietSeconds,
 			r.Promote.Auto, r.Promote.Metric, r.Promote.Margin, r.Queue.Limit, r.Queue.NewestFirst,
 			r.Keep.Days, r.Keep.Gigabytes, r.Keep.ProtectDays, r.Keep.LabelledMayGo,
-			r.Costs.Escape, r.Costs.FalseReject, r.Costs.UnsureShare, r.Costs.BadShare, r.Demo, millis(r.CreatedAt))
+			r.Costs.Escape, r.Costs.FalseReject, r.Costs.UnsureShare, r.Costs.BadShare, r.OddUnsure, r.Demo, millis(r.CreatedAt))
 		if unique(err) {
 			return fail(Conflict, "there is a recipe named %q already", r.Name)
 		}
@@ -244,11 +246,11 @@ func (db *DB) ChangeRecipe(ctx context.Context, by string, r Recipe) error {
 		}
 		_, err = tx.Exec(`UPDATE recipes SET name=?, region_json=?, size=?, mirror=?, threshold_ok=?, threshold_ng=?, learn_after=?, learn_quiet_s=?,
 			promote_auto=?, promote_metric=?, promote_margin=?, queue_limit=?, newest_first=?, keep_days=?, keep_gigabytes=?, protect_days=?, labelled_may_go=?,
-			cost_escape=?, cost_false_reject=?, unsure_share=?, bad_share=? WHERE id=?`,
+			cost_escape=?, cost_false_reject=?, unsure_share=?, bad_share=?, odd_unsure=? WHERE id=?`,
 			r.Name, marshal(r.Region), r.Size, r.Mirror, r.Thresholds.OK, r.Thresholds.NG, r.Learn.After, r.Learn.QuietSeconds,
 			r.Promote.Auto, r.Promote.Metric, r.Promote.Margin, r.Queue.Limit, r.Queue.NewestFirst,
 			r.Keep.Days, r.Keep.Gigabytes, r.Keep.ProtectDays, r.Keep.LabelledMayGo,
-			r.Costs.Escape, r.Costs.FalseReject, r.Costs.UnsureShare, r.Costs.BadShare, r.ID)
+			r.Costs.Escape, r.Costs.FalseReject, r.Costs.UnsureShare, r.Costs.BadShare, r.OddUnsure, r.ID)
 		if unique(err) {
 			return fail(Conflict, "there is a recipe named %q already", r.Name)
 		}
@@ -268,5 +270,5 @@ func recipeSubject(id int64) string { return fmt.Sprintf("recipe %d", id) }
 
 func publicRecipe(r Recipe) map[string]any {
 	return map[string]any{"name": r.Name, "region": r.Region, "size": r.Size, "mirror": r.Mirror, "thresholds": r.Thresholds,
-		"learn": r.Learn, "promote": r.Promote, "queue": r.Queue, "keep": r.Keep, "costs": r.Costs, "classes": r.Classes}
+		"learn": r.Learn, "promote": r.Promote, "queue": r.Queue, "keep": r.Keep, "costs": r.Costs, "odd_unsure": r.OddUnsure, "classes": r.Classes}
 }

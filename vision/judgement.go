@@ -19,13 +19,14 @@ type HeatMap struct {
 
 // Timings are the milliseconds that a worker spent on one frame, by stage.
 type Timings struct {
-	Read    float64 `json:"read"`    // fetching the blob
-	Decode  float64 `json:"decode"`  // bytes to an upright picture
-	Prepare float64 `json:"prepare"` // picture to network input
-	Forward float64 `json:"forward"` // the network
-	Explain float64 `json:"explain"` // findings, heat map, thumbnail
-	Queue   float64 `json:"queue"`   // accepted until a worker took it
-	Total   float64 `json:"total"`   // accepted until judged
+	Read    float64 `json:"read"`              // fetching the blob
+	Decode  float64 `json:"decode"`            // bytes to an upright picture
+	Prepare float64 `json:"prepare"`           // picture to network input
+	Forward float64 `json:"forward"`           // the network
+	Measure float64 `json:"measure,omitempty"` // the quality of the picture
+	Explain float64 `json:"explain"`           // findings, heat map, thumbnail
+	Queue   float64 `json:"queue"`             // accepted until a worker took it
+	Total   float64 `json:"total"`             // accepted until judged
 }
 
 // Judgement is what a model says about one frame.
@@ -40,4 +41,5 @@ type Judgement struct {
 	Width         int           `json:"width"` // of the upright picture, pixels
 	Height        int           `json:"height"`
 	Timings       Timings       `json:"timings"`
+	Quality       *Quality      `json:"quality,omitempty"` // nil from a worker that does not measure it
 }

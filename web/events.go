@@ -66,6 +66,8 @@ func (w *Server) eventJSON(ctx context.Context, e storage.Event) (any, error) {
 		return correctionAnswer{ID: c.ID, FrameID: c.FrameID, Class: c.Class, Note: c.Note, Person: c.Person}, nil
 	case e.Job != nil:
 		return jobJSON(*e.Job), nil
+	case e.Drift != nil:
+		return driftJSON(*e.Drift), nil
 	case e.Kind == workersChanged:
 		return map[string]any{"workers": w.workersJSON()}, nil
 	}

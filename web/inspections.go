@@ -32,6 +32,8 @@ type inspectionAnswer struct {
 	Serial        string             `json:"serial,omitempty"`
 	Lot           string             `json:"lot,omitempty"`
 	Label         string             `json:"label,omitempty"`
+	Quality       *vision.Quality    `json:"quality,omitempty"`
+	Reasons       []reasonAnswer     `json:"reasons,omitempty"` // why it is kept out of training, or was
 
 	PictureRemovedAt time.Time `json:"picture_removed_at,omitzero"`
 	TakenAt          time.Time `json:"taken_at"`
@@ -43,7 +45,7 @@ func (w *Server) inspectionJSON(ctx context.Context, i storage.Inspection) (insp
 		ID: i.ID, FrameID: i.FrameID, Version: i.VersionNumber, Verdict: i.Verdict, Class: i.Class, Score: i.Score,
 		Probabilities: map[string]float64{}, Findings: i.Findings, HeatURL: fmt.Sprintf("/api/v1/inspections/%d/heat", i.ID),
 		Timings: i.Timings, Serial: i.Frame.Serial, Lot: i.Frame.Lot, Label: i.Label, TakenAt: i.Frame.TakenAt, JudgedAt: i.JudgedAt,
-		PictureRemovedAt: i.Frame.PictureRemovedAt,
+		PictureRemovedAt: i.Frame.PictureRemovedAt, Quality: i.Quality, Reasons: reasonsJSON(ctx, i.Reasons),
 	}
 	if a.Findings == nil {
 		a.Findings = []vision.Finding{}

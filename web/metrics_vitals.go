@@ -16,6 +16,7 @@ type vitalsCollector struct{ w *Server }
 
 var vitalsMetrics = struct {
 	ready, pending, quarantined, oldest, workers, worker, free, daysLeft, database, wal    *prometheus.Desc
+	drift                                                                                  *prometheus.Desc
 	backup, backupOK, backupSeconds, backupBytes, backupBlobs, backupLost, backupSnapshots *prometheus.Desc
 }{
 	ready:       describe("loupe_ready", "1 when frames can be accepted and judged, else 0 with the reason.", "trouble"),
@@ -28,6 +29,7 @@ var vitalsMetrics = struct {
 	daysLeft:    describe("loupe_disk_days_left", "Days until the disk is full at the measured growth; -1 while it is not known."),
 	database:    describe("loupe_database_bytes", "Size of the database."),
 	wal:         describe("loupe_database_wal_bytes", "Size of the database's write-ahead log."),
+	drift:       describe("loupe_station_drift", "Seconds since a station's pictures or verdicts drift from the training frames, for each that does.", "station", "cause"),
 	backup:      describe("loupe_last_backup_timestamp_seconds", "When the last backup without an error was made; 0 for never."),
 
 	backupOK:        describe("loupe_last_backup_ok", "1 when the last backup saved everything and all that is kept is sound, else 0."),
@@ -45,7 +47,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 // Describe implements prometheus.Collector.
 func (c vitalsCollector) Describe(to chan<- *prometheus.Desc) {
 	m := vitalsMetrics
-	for _, d := range []*prometheus.Desc{m.ready, m.pending, m.quarantined, m.oldest, m.workers, m.worker, m.free, m.daysLeft, m.database, m.wal,
+	for _, d := range []*prometheus.Desc{m.ready, m.pending, m.quarantined, m.oldest, m.workers, m.worker, m.free, m.daysLeft, m.database, m.wal, m.drift,
 		m.backup, m.backupOK, m.backupSeconds, m.backupBytes, m.backupBlobs, m.backupLost, m.backupSnapshots} {
 		to <- d
 	}
@@ -83,6 +85,19 @@ func (c vitalsCollector) Collect(to chan<- prometheus.Metric) {
 	gauge(m.database, float64(r.Disk.Database))
 	gauge(m.wal, float64(r.Disk.WAL))
 	backupMetrics(r.Backup, gauge)
+	c.drifts(ctx, gauge)
+}
+
+func (c vitalsCollector) drifts(ctx context.Context, gauge func(d *prometheus.Desc, v float64, labels ...string)) {
+	open, err := c.w.DB.OpenDrifts(ctx)
+	if err != nil {
+		c.w.Log.Warn("cannot read which stations drift", "error", err)
+	}
+	for _, a := range open {
+		for _, cause := range a.Causes {
+			gauge(vitalsMetrics.drift, c.w.DB.Now().Sub(a.Since).Seconds(), a.Station, cause.Cause)
+		}
+	}
 }
 
 func backupMetrics(b storage.BackupRecord, gauge func(d *prometheus.Desc, v float64, labels ...string)) {

@@ -199,7 +199,7 @@ func (l *live) sendBanners() (changed bool, err error) {
 }
 
 func (l *live) on(e storage.Event) error {
-	if e.Kind == workersChanged || e.Kind == storage.FrameTroubled {
+	if e.Kind == workersChanged || e.Kind == storage.FrameTroubled || e.Kind == storage.DriftChanged {
 		if _, err := l.sendBanners(); err != nil {
 			return err
 		}

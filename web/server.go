@@ -33,6 +33,7 @@ type Settings struct {
 	Learner  *models.Learner
 	Registry *models.Registry
 	Uploads  *models.Uploads
+	Watch    *models.Watch
 	Pictures *models.Pictures
 	Similar  *models.PooledCache
 	Demo     Demonstration
@@ -72,7 +73,7 @@ func New(s Settings) *Server {
 	}
 	w := &Server{
 		Settings: s, echo: echo.New(), attempts: newAttempts(s.DB.Now), hub: newHub(), admission: newAdmission(), hashing: make(chan struct{}, hashesAtOnce),
-		views:   &views.Source{DB: s.DB, Learner: s.Learner, Similar: s.Similar, Workers: s.Crew.Workers, StartedAt: s.DB.Now()},
+		views:   &views.Source{DB: s.DB, Learner: s.Learner, Watch: s.Watch, Similar: s.Similar, Workers: s.Crew.Workers, StartedAt: s.DB.Now()},
 		started: fmt.Sprint(s.DB.Now().UnixMilli()),
 	}
 	w.vitals = vitals.New(s.DB, s.Crew.Workers)

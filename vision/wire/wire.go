@@ -111,14 +111,19 @@ type RenderRequest struct {
 	Orientation int    `json:"orientation"`
 	MaxSide     int    `json:"max_side"` // pixels
 	Quality     int    `json:"quality"`  // JPEG, 1–100
+	// Measure asks for the quality of the region; a worker of an older Loupe
+	// does not answer it.
+	Measure bool          `json:"measure,omitempty"`
+	Region  vision.Region `json:"region,omitzero"`
 }
 
 // RenderResult answers a RenderRequest.
 type RenderResult struct {
-	JPEG    []byte   `json:"jpeg"`
-	Width   int      `json:"width"`
-	Height  int      `json:"height"`
-	Trouble *Trouble `json:"trouble,omitempty"`
+	JPEG    []byte          `json:"jpeg"`
+	Width   int             `json:"width"`
+	Height  int             `json:"height"`
+	Quality *vision.Quality `json:"quality,omitempty"`
+	Trouble *Trouble        `json:"trouble,omitempty"`
 }
 
 // LoadRequest tells a worker to have a model ready.

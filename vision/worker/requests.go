@@ -56,6 +56,9 @@ func (w *Worker) judge(q wire.JudgeRequest, picture *opencv.Picture, result *wir
 		return
 	}
 	began := time.Now()
+	quality := picture.Quality(q.Preparation.Region)
+	j.Quality, j.Timings.Measure = &quality, float64(time.Since(began).Microseconds())/1000
+	began = time.Now()
 	if result.Thumb, _, _, err = picture.JPEG(thumbSide, thumbQuality); err != nil {
 		result.Trouble = &wire.Trouble{Fault: wire.FaultPicture, Detail: err.Error()}
 		return
@@ -115,6 +118,10 @@ func (w *Worker) onRender(m *nats.Msg) {
 	var err error
 	if result.JPEG, result.Width, result.Height, err = picture.JPEG(q.MaxSide, q.Quality); err != nil {
 		result.Trouble = &wire.Trouble{Fault: wire.FaultPicture, Detail: err.Error()}
+	}
+	if q.Measure && q.Region.Valid() {
+		quality := picture.Quality(q.Region)
+		result.Quality = &quality
 	}
 }
 

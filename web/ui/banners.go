@@ -14,6 +14,8 @@ func bannerTitle(ctx context.Context, b Banner) string {
 		return T(ctx, "banner.disk")
 	case BannerBacklog:
 		return T(ctx, "banner.backlog", "N", b.Count)
+	case BannerDrift:
+		return T(ctx, "banner.drift", "Name", b.Name, "What", DriftWords(ctx, b.Causes))
 	case BannerNoModel:
 		return T(ctx, "banner.nomodel", "Name", b.Name)
 	}
@@ -32,6 +34,8 @@ func bannerAdvice(ctx context.Context, b Banner) string {
 		return T(ctx, "banner.disk.do")
 	case BannerBacklog:
 		return T(ctx, "banner.backlog.do")
+	case BannerDrift:
+		return T(ctx, "banner.drift.do")
 	case BannerNoModel:
 		return T(ctx, "banner.nomodel.do")
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"loupe/storage"
 	"loupe/vision"
 )
 
@@ -81,10 +82,11 @@ type Part struct {
 	Findings      []vision.Finding
 	Width, Height int // of the upright picture, pixels
 	Serial, Lot   string
-	At            time.Time // judged
-	Version       int       // number of the version that judged
-	Label         Mark      // what a person says; Name "" for none
-	LabelID       int64     // that correction, 0 for none
+	At            time.Time        // judged
+	Version       int              // number of the version that judged
+	Label         Mark             // what a person says; Name "" for none
+	LabelID       int64            // that correction, 0 for none
+	Reasons       []storage.Reason // what speaks against training on it
 }
 
 // TrayView are the Unsure parts without a label, oldest first, of the stations shown.
@@ -155,7 +157,10 @@ func verdictClass(v vision.Verdict) string {
 
 // Why says in one sentence what a verdict rests on.
 func Why(ctx context.Context, p Part) string {
+	odd := oddReason(p)
 	switch {
+	case odd != nil:
+		return ReasonWords(ctx, *odd)
 	case p.Verdict == vision.Unsure && len(p.Probabilities) > 1:
 		a, b := p.Probabilities[0], p.Probabilities[1]
 		if b.P < 0.02 {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"loupe/storage"
 	"loupe/vision"
 )
 
@@ -72,15 +73,17 @@ const (
 	BannerDiskFull    BannerKind = "disk"    // frames are refused
 	BannerBacklog     BannerKind = "backlog" // Count frames wait
 	BannerQuarantine  BannerKind = "quarantine"
+	BannerDrift       BannerKind = "drift"    // Name: the station, Causes: what changed
 	BannerNoModel     BannerKind = "no-model" // Name: the recipe without a champion
 )
 
 // Banner is one abnormal state of the plant, shown on all pages until it is over.
 type Banner struct {
-	Kind  BannerKind
-	Name  string
-	Count int
-	Since time.Time // zero where it is not known
+	Kind   BannerKind
+	Name   string
+	Count  int
+	Since  time.Time // zero where it is not known
+	Causes []storage.DriftCause
 }
 
 // grave banners are red: parts are not judged.

@@ -53,6 +53,12 @@ func auditAction(ctx context.Context, action string) string {
 		return T(ctx, "audit.version.promote")
 	case "version.rollback":
 		return T(ctx, "audit.version.rollback")
+	case "guard.used":
+		return T(ctx, "audit.guard.used")
+	case "guard.out":
+		return T(ctx, "audit.guard.out")
+	case "drift.seen":
+		return T(ctx, "audit.drift.seen")
 	case "person.add":
 		return T(ctx, "audit.person.add")
 	case "person.change":

@@ -54,6 +54,8 @@ type RecipeView struct {
 	NewestFirst bool // drop the oldest over the limit instead of refusing the newest
 	Costs       CostsView
 	Keep        storage.KeepRule
+	OddUnsure   bool // a part that looks like nothing known is Unsure rather than OK
+	LeftOut     storage.DoubtCount
 }
 
 // HistogramBin counts test frames whose summed probability of the passing

@@ -67,6 +67,15 @@ func (s *Source) Banners(ctx context.Context) ([]ui.Banner, error) {
 			all = append(all, ui.Banner{Kind: ui.BannerStationLost, Name: st.Name, Since: since})
 		}
 	}
+	drifts, err := s.DB.OpenDrifts(ctx)
+	if err != nil {
+		return all, err
+	}
+	for _, a := range drifts {
+		if a.SeenBy == "" {
+			all = append(all, ui.Banner{Kind: ui.BannerDrift, Name: a.Station, Since: a.Since.In(s.location()), Causes: a.Causes})
+		}
+	}
 	totals, err := s.DB.Waiting(ctx)
 	if err != nil {
 		return all, err

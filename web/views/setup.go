@@ -63,6 +63,10 @@ func (s *Source) Recipe(ctx context.Context, id int64) (ui.RecipeView, error) {
 	for _, side := range []int{224, 320, 448, 640} {
 		v.Sizes = append(v.Sizes, ui.SizeChoice{Size: side, Factor: float64(side*side) / (224 * 224)})
 	}
+	v.OddUnsure = r.OddUnsure
+	if v.LeftOut, err = s.DB.CountDoubts(ctx, id); err != nil {
+		return v, err
+	}
 	if v.Use, err = s.DB.ClassUse(ctx, id); err != nil {
 		return v, err
 	}

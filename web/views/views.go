@@ -18,6 +18,7 @@ import (
 type Source struct {
 	DB        *storage.DB
 	Learner   *models.Learner
+	Watch     *models.Watch
 	Similar   *models.PooledCache
 	Workers   func() []pool.Worker
 	Location  *time.Location // of the plant
@@ -79,7 +80,7 @@ func (s *Source) part(r storage.Recipe, i storage.Inspection) ui.Part {
 		FrameID: i.FrameID, InspectionID: i.ID, Verdict: i.Verdict, Class: mark(r, i.Class), Score: i.Score,
 		Probabilities: i.Probabilities, Findings: i.Findings, Width: i.Frame.Width, Height: i.Frame.Height,
 		Serial: i.Frame.Serial, Lot: i.Frame.Lot, At: i.JudgedAt.In(s.location()), Version: i.VersionNumber,
-		Label: mark(r, i.Label), LabelID: i.Frame.LabelID,
+		Label: mark(r, i.Label), LabelID: i.Frame.LabelID, Reasons: i.Reasons,
 	}
 }
 
