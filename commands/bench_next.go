@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"loupe/models/acquisition"
+	"loupe/models/embedding"
 	"loupe/models/features"
 	"loupe/models/head"
 	"loupe/models/onnx"
@@ -159,7 +160,7 @@ func (b *Bench) learning(folder string, pictures []picture, classes []string) (*
 			return nil, err
 		}
 	}
-	l.embeddings = acquisition.Embed(pooled)
+	l.embeddings = embedding.All(pooled)
 	return l, nil
 }
 
@@ -218,8 +219,8 @@ func (l *learning) more(labelled []int, h *head.Head, n int) ([]int, error) {
 		}
 		pool, candidates = append(pool, i), append(candidates, c)
 	}
-	for _, i := range acquisition.Next(known, candidates, n) {
-		labelled = append(labelled, pool[i])
+	for _, p := range acquisition.Next(known, candidates, n) {
+		labelled = append(labelled, pool[p.Index])
 	}
 	return labelled, nil
 }

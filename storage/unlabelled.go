@@ -32,3 +32,15 @@ func (db *DB) Unlabelled(ctx context.Context, recipeID int64, limit int) ([]Unla
 	}, `SELECT f.id, f.blob_key, f.orientation, i.probabilities_json FROM (`+ids+`) ids CROSS JOIN frames f ON f.id = ids.id
 		LEFT JOIN inspections i ON i.frame_id = f.id WHERE f.state <> 'quarantined'`, append(args, limit)...)
 }
+
+// StillUnlabelled says which of some frames of a recipe have no label.
+func (db *DB) StillUnlabelled(ctx context.Context, recipeID int64, frames []int64) (map[int64]bool, error) {
+	ids, err := list(ctx, db.read, scanID, stillUnlabelledQuery, marshal(frames), recipeID, attentionUnlabelled)
+	open := make(map[int64]bool, len(ids))
+	for _, id := range ids {
+		open[id] = true
+	}
+	return open, err
+}
+
+const stillUnlabelledQuery = `SELECT f.id FROM json_each(?) j CROSS JOIN frames f ON f.id = j.value WHERE f.recipe_id = ? AND f.label IS NULL AND f.attention >= ? AND f.state <> 'discarded'`
