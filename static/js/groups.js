@@ -1,5 +1,6 @@
 // Labelling a group of frames that look alike at once: all of it is selected, a
 // tap takes a frame out, a class's key labels the rest and goes on to the next.
+import './work.js';
 import { t } from './words.js';
 import { typing, plain } from './keyboard.js';
 import { grid, show, hooks } from './label.js';

@@ -1,4 +1,5 @@
 // Labels that are probably wrong, one at a time: keep or change, and go on.
+import './work.js';
 import { t } from './words.js';
 import { say, clear } from './toasts.js';
 import { typing, plain, classButton } from './keyboard.js';

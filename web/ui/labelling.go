@@ -32,6 +32,14 @@ func (v WorkView) start() string {
 	return SuspectsStartURL(v.Recipe)
 }
 
+// page is where what the job found is shown.
+func (v WorkView) page() string {
+	if v.Kind == "group" {
+		return GroupsURL(v.Recipe)
+	}
+	return SuspectsURL(v.Recipe)
+}
+
 // WorkEvent is the name of the event that brings a WorkFragment.
 func WorkEvent(kind string) string { return "work-" + kind }
 
