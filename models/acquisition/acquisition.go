@@ -59,7 +59,7 @@ func Next(labelled [][]float32, candidates []Candidate, n int) []Pick {
 		c.take(c.typical())
 	} else if n > 0 {
 		sorted := slices.Sorted(slices.Values(c.distance))
-		c.far = sorted[len(sorted)*(100-farthest)/100]
+		c.far = sorted[(len(sorted)-1)*(100-farthest)/100]
 	}
 	for len(c.chosen) < n {
 		c.take(c.best())
@@ -75,7 +75,7 @@ type choice struct {
 	candidates []Candidate
 	unsure     []float64
 	distance   []float64 // to the nearest that is labelled or chosen; negative for the chosen
-	far        float64   // from which distance a frame is new
+	far        float64   // beyond which distance a frame is new
 	chosen     []Pick
 }
 
@@ -90,7 +90,7 @@ func (c *choice) near(e []float32) {
 
 func (c *choice) take(i int) {
 	d := c.distance[i]
-	c.chosen, c.distance[i] = append(c.chosen, Pick{i, c.unsure[i], min(d, 2), d >= c.far && !math.IsInf(d, 1)}), -1
+	c.chosen, c.distance[i] = append(c.chosen, Pick{i, c.unsure[i], min(d, 2), d > c.far && !math.IsInf(d, 1)}), -1
 	c.near(c.candidates[i].Embedding)
 }
 
