@@ -23,12 +23,14 @@ type Bench struct {
 	Pass     []string `help:"Classes that pass; without it those named good, ok or pass."`
 	Threads  int      `help:"Threads of OpenCV; 0 means one a core, or with --http one a worker." default:"0"`
 
-	HTTP    bool `help:"Instead measure a whole server: train, then post the test half over 8 connections." name:"http"`
-	Workers int  `help:"With --http: vision workers." default:"2"`
-	Frames  int  `help:"With --http: post at least so many frames, the test half over and over." placeholder:"N"`
-	Next    bool `help:"Instead simulate labelling the train half, in random order and in the order that Loupe suggests."`
-	Drift   bool `help:"Instead dim, defocus and shift the test half, and count the frames until the drift is noticed."`
-	Learn   bool `help:"With --http: also time ten corrections until the new champion judges."`
+	HTTP    bool    `help:"Instead measure a whole server: train, then post the test half over 8 connections." name:"http"`
+	Workers int     `help:"With --http: vision workers." default:"2"`
+	Frames  int     `help:"With --http: post at least so many frames, the test half over and over." placeholder:"N"`
+	Next    bool    `help:"Instead simulate labelling the train half, in random order and in the order that Loupe suggests."`
+	Drift   bool    `help:"Instead dim, defocus and shift the test half, and count the frames until the drift is noticed."`
+	Learn   bool    `help:"With --http: also time ten corrections until the new champion judges."`
+	SVG     string  `help:"With --next: draw the curves into this file." name:"svg" placeholder:"FILE"`
+	Flip    float64 `help:"Instead give so large a share of the train half wrong labels, and say how many are found in the first 8 % of the suspects." placeholder:"SHARE"`
 }
 
 // Help teaches the command.
@@ -42,6 +44,7 @@ Examples:
   loupe bench --data parts.csv --http --frames 10000   frames a second and memory of a whole server
   loupe bench --data parts.csv --drift          frames until a drift is noticed, and false alarms
   loupe bench --data parts.csv --next           labels needed, by chance and as Loupe suggests
+  loupe bench --data parts.csv --flip 0.05      wrong labels that are found
   loupe bench --data parts.csv --http --learn   from a correction to the new champion
 
 The CSV looks like this:
@@ -67,6 +70,10 @@ func (b *Bench) Validate() error {
 		return usage("--size must be a multiple of 32 from 224 to 896")
 	case b.PerClass < 0 || b.Threads < 0 || b.Frames < 0 || b.Workers < 1:
 		return usage("--per-class, --threads and --frames take 0 or more, --workers 1 or more")
+	case b.Flip < 0 || b.Flip > 0.5:
+		return usage("--flip takes a share from 0 to 0.5")
+	case b.SVG != "" && !b.Next:
+		return usage("--svg draws the curves of --next")
 	}
 	return nil
 }
@@ -83,6 +90,8 @@ func (b *Bench) Run() error {
 		result, err = b.server(pictures, classes)
 	case b.Drift:
 		result, err = b.drift(pictures)
+	case b.Flip > 0:
+		result, err = b.flip(pictures, classes)
 	case b.Next:
 		result, err = b.next(pictures, classes)
 	default:

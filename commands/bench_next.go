@@ -4,9 +4,12 @@ import (
 	"context"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"loupe/models/acquisition"
+	"loupe/models/embedding"
 	"loupe/models/features"
 	"loupe/models/head"
 	"loupe/models/onnx"
@@ -21,11 +24,12 @@ const within = 0.01
 
 // nextResult compares two orders of labelling the training half.
 type nextResult struct {
-	Train, Test int
-	Full        float64     `json:"full_accuracy"` // with all labels, mean over the seeds
-	Curve       []nextPoint `json:"curve"`
-	Needed      nextPair    `json:"labels_needed"` // to come within 1 % of it, on the mean curve; 0 where it was not reached
-	Ratio       float64     `json:"chosen_over_random"`
+	Train  int         `json:"train"`
+	Test   int         `json:"test"`
+	Full   float64     `json:"full_accuracy"` // with all labels, mean over the seeds
+	Curve  []nextPoint `json:"curve"`
+	Needed nextPair    `json:"labels_needed"` // to come within 1 % of it, on the mean curve; 0 where it was not reached
+	Ratio  float64     `json:"chosen_over_random"`
 }
 
 type nextPoint struct {
@@ -45,7 +49,7 @@ type learning struct {
 	classes     []string
 	stores      []*features.Store // of the training half, one a view
 	tests       *features.Store
-	embeddings  [][]float32 // of the training half
+	embeddings  [][]float32 // sketches of the training half
 	size        int
 	seed        uint64
 }
@@ -100,6 +104,12 @@ func (b *Bench) next(pictures []picture, classes []string) (*nextResult, error) 
 		}
 	}
 	r.conclude()
+	if b.SVG != "" {
+		name := strings.TrimSuffix(filepath.Base(b.Data), filepath.Ext(b.Data))
+		if err := os.WriteFile(b.SVG, []byte(r.svg(name)), 0o644); err != nil {
+			return nil, usage("%v", err)
+		}
+	}
 	return r, nil
 }
 
@@ -159,7 +169,10 @@ func (b *Bench) learning(folder string, pictures []picture, classes []string) (*
 			return nil, err
 		}
 	}
-	l.embeddings = acquisition.Embed(pooled)
+	sketcher := embedding.NewSketcher(onnx.PooledLen)
+	for _, e := range embedding.All(pooled) {
+		l.embeddings = append(l.embeddings, sketcher.Sketch(e))
+	}
 	return l, nil
 }
 
@@ -218,8 +231,8 @@ func (l *learning) more(labelled []int, h *head.Head, n int) ([]int, error) {
 		}
 		pool, candidates = append(pool, i), append(candidates, c)
 	}
-	for _, i := range acquisition.Next(known, candidates, n) {
-		labelled = append(labelled, pool[i])
+	for _, p := range acquisition.Next(known, candidates, n) {
+		labelled = append(labelled, pool[p.Index])
 	}
 	return labelled, nil
 }

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"encoding/xml"
 	"errors"
 	"math/rand/v2"
 	"os"
@@ -148,5 +149,38 @@ func TestQuantiles(t *testing.T) {
 	}
 	if quantilesOf(nil) != (quantiles{}) {
 		t.Error("quantiles of nothing")
+	}
+}
+
+func TestBenchFindsLabelsThatItFlipped(t *testing.T) {
+	b := Bench{Data: benchData(t, 13, 1), Size: 224, Seed: 1, Flip: 0.08}
+	pictures, classes, err := readPictures(b.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := b.flip(pictures, classes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Train != 26 || r.Flipped != 2 || r.Looked != 2 || r.Found < 1 || r.Share != float64(r.Found)/2 {
+		t.Errorf("%+v", r)
+	}
+	if err := (&Bench{Size: 224, Workers: 1, Flip: 0.9}).Validate(); err == nil {
+		t.Error("more labels wrong than right are taken")
+	}
+}
+
+func TestTheCurvesAreDrawnAsAnSVGDocument(t *testing.T) {
+	r := &nextResult{Train: 100, Full: 0.95, Needed: nextPair{40, 20}, Curve: []nextPoint{{10, 0.5, 0.6}, {20, 0.7, 0.95}, {40, 0.95, 0.95}}}
+	var document struct {
+		Paths   []struct{} `xml:"path"`
+		Circles []struct{} `xml:"circle"`
+		Texts   []string   `xml:"text"`
+	}
+	if err := xml.Unmarshal([]byte(r.svg("<parts>")), &document); err != nil {
+		t.Fatal(err)
+	}
+	if len(document.Circles) != 2 || len(document.Paths) < 4 || !strings.Contains(document.Texts[0], "<parts>") {
+		t.Errorf("%+v", document)
 	}
 }

@@ -124,16 +124,37 @@ func (e *Extractor) one(ctx context.Context, prep vision.Preparation, f storage.
 	if store.Has(f.FrameID) {
 		return nil
 	}
-	file, err := e.file(ctx, prep.Size)
+	r, err := e.ask(ctx, prep, f)
 	if err != nil {
 		return err
 	}
-	prep.Orientation = f.Orientation
-	r, err := e.crew.Extract(ctx, wire.ExtractRequest{BlobKey: f.BlobKey, Model: file, Preparation: prep})
-	if err != nil {
-		return fmt.Errorf("features of frame %d: %w", f.FrameID, err)
-	}
 	return store.Put(f.FrameID, head.FromTaps(r.Stride8, r.Stride16, r.Stride32, r.Pooled))
+}
+
+// pooled has the pooled features of a frame computed, whether they are there or not.
+func (e *Extractor) pooled(ctx context.Context, prep vision.Preparation, f storage.LabelledFrame) error {
+	store, err := e.store(prep)
+	if err != nil {
+		return err
+	}
+	r, err := e.ask(ctx, prep, f)
+	if err != nil {
+		return err
+	}
+	return store.PutPooled(f.FrameID, r.Pooled)
+}
+
+// ask has a worker look at a frame.
+func (e *Extractor) ask(ctx context.Context, prep vision.Preparation, f storage.LabelledFrame) (r wire.ExtractResult, err error) {
+	file, err := e.file(ctx, prep.Size)
+	if err != nil {
+		return r, err
+	}
+	prep.Orientation = f.Orientation
+	if r, err = e.crew.Extract(ctx, wire.ExtractRequest{BlobKey: f.BlobKey, Model: file, Preparation: prep}); err != nil {
+		err = fmt.Errorf("features of frame %d: %w", f.FrameID, err)
+	}
+	return r, err
 }
 
 // file gives the extractor's file for an input size, written to the blobs once.
@@ -186,6 +207,7 @@ const extractAtOnce = 8
 type look struct {
 	frame storage.LabelledFrame
 	prep  vision.Preparation
+	brief bool // its pooled features will do
 }
 
 // missing lists what is not cached of the given number of views of each frame.
@@ -198,7 +220,7 @@ func (e *Extractor) missing(prep vision.Preparation, views int, frames []storage
 		}
 		for _, f := range frames {
 			if !store.Has(f.FrameID) {
-				all = append(all, look{f, prep})
+				all = append(all, look{frame: f, prep: prep})
 			}
 		}
 	}
@@ -216,7 +238,7 @@ func (e *Extractor) computeAll(ctx context.Context, missing []look, progress fun
 	for range extractAtOnce {
 		all.Go(func() {
 			for l := range work {
-				if err := e.patiently(ctx, l.prep, l.frame); err != nil {
+				if err := e.patiently(ctx, l); err != nil {
 					cancel(err)
 					return
 				}
@@ -258,9 +280,13 @@ func (e *Extractor) computeAll(ctx context.Context, missing []look, progress fun
 }
 
 // patiently waits for a worker where none is there, and tries again where one died.
-func (e *Extractor) patiently(ctx context.Context, prep vision.Preparation, f storage.LabelledFrame) error {
+func (e *Extractor) patiently(ctx context.Context, l look) error {
+	compute := e.one
+	if l.brief {
+		compute = e.pooled
+	}
 	for attempt := 1; ; attempt++ {
-		err := e.one(ctx, prep, f)
+		err := compute(ctx, l.prep, l.frame)
 		gone := errors.Is(err, pool.ErrNoWorkers)
 		if err == nil || !gone && (attempt >= storage.MaxDeaths || !errors.Is(err, pool.ErrTimeout) && !errors.Is(err, pool.ErrWorkerDied)) {
 			return err

@@ -133,11 +133,7 @@ func (l *Learner) run(ctx context.Context, j storage.Job) {
 	if now, err := l.db.Job(ctx, j.ID); err != nil || now.State != storage.JobRunning {
 		return // cancelled between taking and starting it
 	}
-	work := l.train
-	if j.Kind == EvaluateJob {
-		work = l.assess
-	}
-	result, message, err := work(job, j)
+	result, message, err := l.work(job, j)
 	switch {
 	case ctx.Err() != nil:
 		return // the job stays marked running and is taken up again at the next start
@@ -155,6 +151,19 @@ func (l *Learner) run(ctx context.Context, j storage.Job) {
 	if err != nil {
 		l.log.Error("cannot store how a job ended", "job", j.ID, "error", err)
 	}
+}
+
+// work does what a job of its kind does.
+func (l *Learner) work(ctx context.Context, j storage.Job) (result any, message string, err error) {
+	switch j.Kind {
+	case EvaluateJob:
+		return l.assess(ctx, j)
+	case GroupJob:
+		return l.group(ctx, j)
+	case SuspectJob:
+		return l.suspect(ctx, j)
+	}
+	return l.train(ctx, j)
 }
 
 // Train queues a training of the recipe, or gives the one that is queued already.

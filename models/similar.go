@@ -3,24 +3,23 @@ package models
 import (
 	"context"
 	"fmt"
-	"math"
 	"sort"
 
+	"loupe/models/embedding"
 	"loupe/models/features"
-	"loupe/models/head"
 	"loupe/models/onnx"
 	"loupe/storage"
 	"loupe/vision"
 )
 
-// SimilarFrame is a labelled frame that looks like another.
+// SimilarFrame is a frame that looks like another.
 type SimilarFrame struct {
 	FrameID    int64
-	Class      string
+	Class      string  // its label, "" for none
 	Similarity float64 // cosine of the standardised pooled features, -1 to 1
 }
 
-// PooledCache keeps the pooled features of judged frames and finds similar ones.
+// PooledCache keeps the pooled features of judged frames and compares frames by them.
 type PooledCache struct {
 	db       *storage.DB
 	features *Extractor
@@ -59,109 +58,115 @@ const similarAmong = 3000
 // Similar finds the n labelled frames of the same recipe that look most like a
 // frame, most similar first: by the cosine of their pooled features, standardised
 // as the champion's head does, or where it has none, over the labelled frames.
+// Without a champion there are none.
 func (p *PooledCache) Similar(ctx context.Context, frameID int64, n int) ([]SimilarFrame, error) {
-	f, err := p.db.Frame(ctx, frameID)
-	if err != nil {
-		return nil, err
-	}
-	r, err := p.db.Recipe(ctx, f.RecipeID)
+	f, r, err := p.frame(ctx, frameID)
 	if err != nil || r.ChampionID == 0 {
 		return nil, err
-	}
-	v, err := p.db.Version(ctx, r.ChampionID)
-	if err != nil {
-		return nil, err
-	}
-	prep := vision.Preparation{Region: v.Region, Size: v.Size}
-	if v.Uploaded() {
-		prep = vision.Preparation{Region: r.Region, Size: r.Size} // whose features trainings keep
-	}
-	store, err := p.features.store(prep)
-	if err != nil {
-		return nil, err
-	}
-	own := make([]float32, onnx.PooledLen)
-	if err := store.ReadPooled(frameID, own); err != nil {
-		if !f.PictureRemovedAt.IsZero() {
-			return nil, nil // it cannot be computed any more
-		}
-		if err := p.features.one(ctx, prep, storage.LabelledFrame{FrameID: f.ID, BlobKey: f.BlobKey, Orientation: f.Orientation}); err != nil {
-			return nil, err
-		}
-		if err := store.ReadPooled(frameID, own); err != nil {
-			return nil, fmt.Errorf("features of frame %d: %w", frameID, err)
-		}
 	}
 	labelled, err := p.db.FramesWithLabel(ctx, r.ID, similarAmong)
 	if err != nil {
 		return nil, err
 	}
-	scale, err := p.scale(ctx, v, store, labelled)
+	return p.compare(ctx, r, f, labelled, labelled, n)
+}
+
+func (p *PooledCache) frame(ctx context.Context, frameID int64) (f storage.Frame, r storage.Recipe, err error) {
+	if f, err = p.db.Frame(ctx, frameID); err == nil {
+		r, err = p.db.Recipe(ctx, f.RecipeID)
+	}
+	return f, r, err
+}
+
+// compare finds the n of some frames that look most like f; the features of f
+// are computed where they are missing. Frames without features are left out.
+func (p *PooledCache) compare(ctx context.Context, r storage.Recipe, f storage.Frame, among, labelled []storage.LabelledFrame, n int) ([]SimilarFrame, error) {
+	g, err := p.look(ctx, r, labelled, among)
 	if err != nil {
 		return nil, err
 	}
-	scale.unit(own)
+	own := make([]float32, onnx.PooledLen)
+	if !g.read(f.ID, own) {
+		if !f.PictureRemovedAt.IsZero() {
+			return nil, nil // they cannot be computed any more
+		}
+		if err := p.features.one(ctx, g.prep, storage.LabelledFrame{FrameID: f.ID, BlobKey: f.BlobKey, Orientation: f.Orientation}); err != nil {
+			return nil, err
+		}
+		if !g.read(f.ID, own) {
+			return nil, fmt.Errorf("features of frame %d: %w", f.ID, features.ErrMissing)
+		}
+	}
 	var all []SimilarFrame
 	other := make([]float32, onnx.PooledLen)
-	for _, l := range labelled {
-		if l.FrameID == frameID || store.ReadPooled(l.FrameID, other) != nil {
-			continue
+	for _, o := range among {
+		if o.FrameID != f.ID && g.read(o.FrameID, other) {
+			all = append(all, SimilarFrame{o.FrameID, o.Class, embedding.Cosine(own, other)})
 		}
-		scale.unit(other)
-		var dot float64
-		for i, x := range other {
-			dot += float64(x * own[i])
-		}
-		all = append(all, SimilarFrame{l.FrameID, l.Class, dot})
 	}
 	sort.SliceStable(all, func(i, j int) bool { return all[i].Similarity > all[j].Similarity })
-	return all[:min(n, len(all))], nil
+	return all[:min(n, len(all))], ctx.Err()
 }
 
-// scale standardises pooled features.
-type scale struct{ mean, std []float32 }
+// looks reads the embeddings of a recipe's frames.
+type looks struct {
+	store *features.Store
+	prep  vision.Preparation
+	scale embedding.Scale
+}
 
-// scale gives the standardisation of a version's head, or of the labelled frames.
-func (p *PooledCache) scale(ctx context.Context, v storage.Version, store *features.Store, labelled []storage.LabelledFrame) (scale, error) {
-	if !v.Uploaded() {
+// look opens the cache of a recipe. The standardisation is that of the
+// champion's head; where there is none, it is over the frames given, the first
+// list that has features of two frames.
+func (p *PooledCache) look(ctx context.Context, r storage.Recipe, frames ...[]storage.LabelledFrame) (looks, error) {
+	g := looks{prep: vision.Preparation{Region: r.Region, Size: r.Size}} // whose features trainings keep
+	var v storage.Version
+	var err error
+	if r.ChampionID != 0 {
+		if v, err = p.db.Version(ctx, r.ChampionID); err != nil {
+			return g, err
+		}
+	}
+	trained := r.ChampionID != 0 && !v.Uploaded()
+	if trained {
+		g.prep = vision.Preparation{Region: v.Region, Size: v.Size}
+	}
+	if g.store, err = p.features.store(g.prep); err != nil {
+		return g, err
+	}
+	if trained {
 		h, err := p.registry.head(ctx, v)
 		if err != nil {
-			return scale{}, err
+			return g, err
 		}
-		return scale{h.PooledMean, h.PooledStd}, nil
+		g.scale = embedding.Scale{Mean: h.PooledMean, Std: h.PooledStd}
+		return g, nil
 	}
-	var sum, square [onnx.PooledLen]float64
 	x := make([]float32, onnx.PooledLen)
-	n := 0.0
-	for _, l := range labelled {
-		if store.ReadPooled(l.FrameID, x) != nil {
-			continue
+	for _, some := range frames {
+		var m embedding.Moments
+		n := 0
+		for _, f := range some {
+			if g.store.ReadPooled(f.FrameID, x) == nil {
+				m.Add(x)
+				n++
+			}
 		}
-		n++
-		for i, y := range x {
-			sum[i] += float64(y)
-			square[i] += float64(y) * float64(y)
+		if n > 1 {
+			g.scale = m.Scale()
+			break
 		}
 	}
-	s := scale{make([]float32, onnx.PooledLen), make([]float32, onnx.PooledLen)}
-	for i := range sum {
-		s.mean[i], s.std[i] = head.MeanStd(sum[i]/max(n, 1), square[i]/max(n, 1))
-	}
-	return s, nil
+	return g, nil
 }
 
-// unit standardises pooled features and scales them to length one.
-func (s scale) unit(x []float32) {
-	var square float64
-	for i := range x {
-		x[i] = (x[i] - s.mean[i]) / s.std[i]
-		square += float64(x[i]) * float64(x[i])
+// read fills x with the embedding of a frame and says whether its features are there.
+func (g looks) read(frameID int64, x []float32) bool {
+	if g.store.ReadPooled(frameID, x) != nil {
+		return false
 	}
-	if square == 0 {
-		return
+	if g.scale.Mean != nil {
+		g.scale.Unit(x)
 	}
-	length := float32(1 / math.Sqrt(square))
-	for i := range x {
-		x[i] *= length
-	}
+	return true
 }

@@ -15,7 +15,7 @@ type Correction struct {
 	Class     string // "" takes the label back
 	Note      string
 	Person    string
-	Source    string // where it came from: "page", "api", "import", "undo", "settle" or "archive"
+	Source    string // where it came from: "page", "api", "import", "undo", "settle", "archive" or "confirm"
 	FollowsID int64  // the correction that was in force before, 0 for none
 	At        time.Time
 
@@ -216,10 +216,10 @@ func (db *DB) Corrections(ctx context.Context, frameID int64) ([]Correction, err
 	return list(ctx, db.read, scanCorrection, `SELECT `+correctionColumns+` FROM corrections WHERE frame_id = ? ORDER BY id`, frameID)
 }
 
-const correctionsSinceQuery = `SELECT count(*), max(id), max(at) FROM corrections WHERE recipe_id = ? AND id > ? AND source <> 'import'`
+const correctionsSinceQuery = `SELECT count(*), max(id), max(at) FROM corrections WHERE recipe_id = ? AND id > ? AND source NOT IN ('import', 'confirm')`
 
 // CorrectionsSince counts a recipe's corrections with IDs above after, and gives
-// the newest of them and its time. Imports do not count.
+// the newest of them and its time. Imports do not count, nor what only confirms.
 func (db *DB) CorrectionsSince(ctx context.Context, recipeID, after int64) (n int, newest int64, at time.Time, err error) {
 	var id, ms sql.NullInt64
 	err = db.read.QueryRowContext(ctx, correctionsSinceQuery, recipeID, after).Scan(&n, &id, &ms)

@@ -60,6 +60,7 @@ func removeRecipe(ctx context.Context, tx *sql.Tx, id int64) (blobs []string, er
 		`DELETE FROM inspections WHERE recipe_id = ?`,
 		`DELETE FROM verdict_counts WHERE recipe_id = ?`,
 		`DELETE FROM version_counts WHERE version_id IN (SELECT id FROM versions WHERE recipe_id = ?)`,
+		`DELETE FROM suspects WHERE recipe_id = ?`,
 		`DELETE FROM markings WHERE recipe_id = ?`,
 		`DELETE FROM corrections WHERE recipe_id = ?`,
 		`DELETE FROM frames WHERE recipe_id = ?`,

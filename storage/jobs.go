@@ -168,6 +168,11 @@ func (db *DB) LastJob(ctx context.Context, recipeID int64, kind string) (Job, er
 	return one(ctx, db.read, "job", scanJob, `SELECT `+jobColumns+` FROM jobs WHERE recipe_id = ? AND kind = ? ORDER BY id DESC LIMIT 1`, recipeID, kind)
 }
 
+// LastJobDone finds the newest job of a kind and recipe that ended well.
+func (db *DB) LastJobDone(ctx context.Context, recipeID int64, kind string) (Job, error) {
+	return one(ctx, db.read, "job", scanJob, `SELECT `+jobColumns+` FROM jobs WHERE recipe_id = ? AND kind = ? AND state = 'done' ORDER BY id DESC LIMIT 1`, recipeID, kind)
+}
+
 // Jobs lists the newest jobs, of one recipe where recipeID is not 0.
 func (db *DB) Jobs(ctx context.Context, recipeID int64, limit int) ([]Job, error) {
 	var w where

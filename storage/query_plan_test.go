@@ -140,6 +140,15 @@ func TestCorrectionsSinceATrainingAreCountedByAnIndex(t *testing.T) {
 	}
 }
 
+func TestSuspectsAndFramesWithoutALabelAreReadByAnIndex(t *testing.T) {
+	db := openPlans(t)
+	checkPlan(t, db, "suspects_recipe", false, suspectsQuery, 1, 100)
+	checkPlan(t, db, "frames_label", true, confirmedQuery, 1)
+	if steps := strings.Join(plan(t, db, stillUnlabelledQuery, "[1,2]", 1, 1), "\n"); !strings.Contains(steps, "SEARCH f USING INTEGER PRIMARY KEY") {
+		t.Error(steps)
+	}
+}
+
 func TestThePicturesToRemoveAreFoundByAnIndex(t *testing.T) {
 	db := openPlans(t)
 	for _, kind := range pictureKinds {

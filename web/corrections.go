@@ -122,24 +122,33 @@ func (w *Server) labelMany(c echo.Context) error {
 	if err != nil || len(frames) == 0 {
 		return refuse(http.StatusUnprocessableEntity, "frames", "choose at least one picture")
 	}
-	ctx := c.Request().Context()
-	p, _ := person(c)
-	before, err := w.DB.Gallery(ctx, storage.GalleryFilter{RecipeID: recipe, FrameIDs: slices.Clone(frames)}, len(frames))
+	corrections, err := w.manyCorrections(c, recipe, frames, c.FormValue("class"), "page")
 	if err != nil {
 		return err
 	}
+	return w.answerLabels(c, recipe, corrections)
+}
+
+// manyCorrections gives frames of a recipe one class. Those of QA about a frame
+// that people disagree on settle it.
+func (w *Server) manyCorrections(c echo.Context, recipe int64, frames []int64, class, from string) ([]storage.Correction, error) {
+	p, _ := person(c)
+	before, err := w.DB.Gallery(c.Request().Context(), storage.GalleryFilter{RecipeID: recipe, FrameIDs: slices.Clone(frames)}, len(frames))
+	if err != nil {
+		return nil, err
+	}
 	if len(before) != len(frames) {
-		return refuse(http.StatusConflict, "frames", "some of these pictures are gone or belong to another recipe: load the page again")
+		return nil, refuse(http.StatusConflict, "frames", "some of these pictures are gone or belong to another recipe: load the page again")
 	}
 	var corrections []storage.Correction
 	for _, f := range before {
-		source := "page"
+		source := from
 		if f.Disagreed && p.Role.May(storage.QA) {
 			source = "settle"
 		}
-		corrections = append(corrections, storage.Correction{FrameID: f.FrameID, Class: c.FormValue("class"), Person: p.Name, Source: source})
+		corrections = append(corrections, storage.Correction{FrameID: f.FrameID, Class: class, Person: p.Name, Source: source})
 	}
-	return w.answerLabels(c, recipe, corrections)
+	return corrections, nil
 }
 
 // undo takes corrections back: each frame whose label is still that correction

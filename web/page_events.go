@@ -12,6 +12,7 @@ import (
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
 
+	"loupe/models"
 	"loupe/storage"
 	"loupe/vision"
 	"loupe/web/ui"
@@ -106,7 +107,9 @@ func (l *live) whole() error {
 	case "line":
 		err = l.wholeLine()
 	case "label":
-		err = l.progress()
+		if err = l.progress(); err == nil && l.recipe != 0 {
+			err = l.sendWork(l.ctx, models.GroupJob, models.SuspectJob)
+		}
 	case "model":
 		err = l.training()
 	case "jobs":
@@ -295,6 +298,9 @@ func (l *live) learning() error {
 }
 
 func (l *live) onLabel(e storage.Event) error {
+	if e.RecipeID == l.recipe && e.Kind == storage.JobChanged && (e.Job.Kind == models.GroupJob || e.Job.Kind == models.SuspectJob) {
+		return l.sendWork(l.ctx, e.Job.Kind)
+	}
 	if e.RecipeID != l.recipe || e.Kind != storage.FrameCorrected {
 		return nil
 	}

@@ -19,11 +19,12 @@ func labelFilter(q url.Values) ui.LabelFilter {
 		Recipe: number("recipe"), Status: q.Get("status"), Station: number("station"), Class: q.Get("class"), Verdict: q.Get("verdict"),
 		Share: q.Get("share"), Lot: q.Get("lot"), Serial: q.Get("serial"), From: q.Get("from"), To: q.Get("to"),
 		Version: number("version"), Truth: q.Get("truth"), Predicted: q.Get("predicted"),
+		Order: q.Get("order"), Like: number("like"),
 	}
 }
 
 func (w *Server) labelPage(c echo.Context) error {
-	v, err := w.views.Label(c.Request().Context(), labelFilter(c.QueryParams()))
+	v, err := w.views.Label(ui.WithLanguage(c.Request().Context(), language(c)), labelFilter(c.QueryParams()))
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"github.com/labstack/echo/v4"
 
+	"loupe/models"
 	"loupe/storage"
 	"loupe/web/ui"
 )
@@ -37,6 +38,10 @@ func (w *Server) routes() {
 	operator.GET(ui.PathLabelCells, w.labelCells)
 	operator.POST(ui.PathLabelMany, w.labelMany)
 	operator.POST(ui.PathUndo, w.undo)
+	operator.GET(ui.PathGroups, w.groupsPage)
+	operator.GET(ui.PathSuspects, w.suspectsPage)
+	operator.POST("/frames/:id/confirm", w.confirmForm)
+	operator.POST("/recipes/:id/groups", w.startForm(models.GroupJob))
 	operator.GET(ui.PathModel, w.firstModel)
 	operator.GET("/recipes/:id/model", w.modelPage)
 	operator.GET("/datasets/:id", w.datasetPage)
@@ -52,6 +57,7 @@ func (w *Server) routes() {
 
 	qa := guard(e.Group(""), w.toSignIn, least(storage.QA))
 	qa.POST("/recipes/:id/train", w.trainForm)
+	qa.POST("/recipes/:id/suspects", w.startForm(models.SuspectJob))
 	qa.POST(uploadPage, w.uploadForm)
 	qa.POST("/recipes/:id/rollback", w.rollbackForm)
 	qa.POST("/versions/:id/promote", w.promoteForm)
@@ -117,6 +123,14 @@ func (w *Server) apiRoutes(api *echo.Group) {
 	operator.GET("/frames/:id/image", w.frameImage)
 	operator.GET("/frames/:id/thumb", w.frameThumb)
 	operator.POST("/frames/:id/corrections", w.postCorrection)
+	operator.POST("/frames/:id/confirm", w.confirm)
+	operator.GET("/frames/:id/alike", w.getAlike)
+	operator.POST("/recipes/:id/corrections", w.postCorrections)
+	operator.POST("/corrections/undo", w.postUndo)
+	operator.GET("/recipes/:id/next", w.getNext)
+	operator.GET("/recipes/:id/groups", w.getGroups)
+	operator.POST("/recipes/:id/groups", w.startJob(models.GroupJob))
+	operator.GET("/recipes/:id/suspects", w.getSuspects)
 	operator.GET("/stations", w.listStations)
 	operator.GET("/recipes", w.listRecipes)
 	operator.GET("/recipes/:id", w.getRecipe)
@@ -135,6 +149,7 @@ func (w *Server) apiRoutes(api *echo.Group) {
 	qa := guard(api, least(storage.QA))
 	qa.POST("/recipes/:id/train", w.train)
 	qa.POST("/recipes/:id/doubts", w.decideDoubts)
+	qa.POST("/recipes/:id/suspects", w.startJob(models.SuspectJob))
 	qa.POST("/recipes/:id/versions", w.postVersion)
 	qa.POST("/recipes/:id/rollback", w.rollback)
 	qa.POST("/versions/:id/promote", w.promote)

@@ -5,13 +5,14 @@ package acquisition
 
 import (
 	"math"
+	"slices"
 
-	"loupe/models/head"
+	"loupe/models/embedding"
 )
 
 // Candidate is a frame without a label.
 type Candidate struct {
-	Embedding     []float32 // of unit length, from Embed
+	Embedding     []float32 // of length one, see package embedding
 	Probabilities []float64 // by the model of now; nil where there is none
 }
 
@@ -33,12 +34,20 @@ func (c Candidate) uncertainty() float64 {
 	return 1 - (first - second)
 }
 
+// Pick is a candidate that was chosen.
+type Pick struct {
+	Index       int     // of the candidate
+	Uncertainty float64 // 0 where the model is certain, 1 where it cannot tell two classes apart
+	Distance    float64 // 1 less the cosine to the nearest frame labelled or chosen before it
+	New         bool    // few candidates are as far from all labelled frames
+}
+
 // Next chooses up to n of the candidates, the most worthy first: each has the
 // largest product of its uncertainty and its cosine distance to the nearest
 // frame that is labelled or chosen before it (a weighted form of the greedy
-// k-centre choice of Sener & Savarese 2018). It gives indexes of candidates.
-func Next(labelled [][]float32, candidates []Candidate, n int) []int {
-	c := choice{candidates: candidates, unsure: make([]float64, len(candidates)), distance: make([]float64, len(candidates))}
+// k-centre choice of Sener & Savarese 2018).
+func Next(labelled [][]float32, candidates []Candidate, n int) []Pick {
+	c := choice{candidates: candidates, unsure: make([]float64, len(candidates)), distance: make([]float64, len(candidates)), far: math.Inf(1)}
 	for i, one := range candidates {
 		c.unsure[i], c.distance[i] = one.uncertainty(), math.Inf(1)
 	}
@@ -48,6 +57,9 @@ func Next(labelled [][]float32, candidates []Candidate, n int) []int {
 	n = min(n, len(candidates))
 	if len(labelled) == 0 && n > 0 {
 		c.take(c.typical())
+	} else if n > 0 {
+		sorted := slices.Sorted(slices.Values(c.distance))
+		c.far = sorted[(len(sorted)-1)*(100-farthest)/100]
 	}
 	for len(c.chosen) < n {
 		c.take(c.best())
@@ -55,25 +67,30 @@ func Next(labelled [][]float32, candidates []Candidate, n int) []int {
 	return c.chosen
 }
 
+// farthest is which percentage of the candidates counts as new.
+const farthest = 10
+
 // choice is what is chosen so far.
 type choice struct {
 	candidates []Candidate
 	unsure     []float64
 	distance   []float64 // to the nearest that is labelled or chosen; negative for the chosen
-	chosen     []int
+	far        float64   // beyond which distance a frame is new
+	chosen     []Pick
 }
 
 // near notes that there is a frame with this embedding.
 func (c *choice) near(e []float32) {
 	for i, one := range c.candidates {
 		if c.distance[i] >= 0 {
-			c.distance[i] = min(c.distance[i], max(0, 1-dot(one.Embedding, e)))
+			c.distance[i] = min(c.distance[i], max(0, 1-embedding.Cosine(one.Embedding, e)))
 		}
 	}
 }
 
 func (c *choice) take(i int) {
-	c.chosen, c.distance[i] = append(c.chosen, i), -1
+	d := c.distance[i]
+	c.chosen, c.distance[i] = append(c.chosen, Pick{i, c.unsure[i], min(d, 2), d > c.far && !math.IsInf(d, 1)}), -1
 	c.near(c.candidates[i].Embedding)
 }
 
@@ -98,53 +115,9 @@ func (c *choice) typical() int {
 	}
 	typical, most := 0, math.Inf(-1)
 	for i, one := range c.candidates {
-		if d := dot(one.Embedding, mean); d > most {
+		if d := embedding.Cosine(one.Embedding, mean); d > most {
 			typical, most = i, d
 		}
 	}
 	return typical
-}
-
-func dot(a, b []float32) float64 {
-	var sum float32
-	for i, v := range a {
-		sum += v * b[i]
-	}
-	return float64(sum)
-}
-
-// Embed makes embeddings of the pooled features of frames: each feature is
-// standardised over all of them, and each frame scaled to length one.
-func Embed(pooled [][]float32) [][]float32 {
-	if len(pooled) == 0 {
-		return nil
-	}
-	n, width := float64(len(pooled)), len(pooled[0])
-	mean, std := make([]float32, width), make([]float32, width)
-	for j := range width {
-		var sum, square float64
-		for _, p := range pooled {
-			x := float64(p[j])
-			sum += x
-			square += x * x
-		}
-		mean[j], std[j] = head.MeanStd(sum/n, square/n)
-	}
-	all := make([][]float32, len(pooled))
-	for i, p := range pooled {
-		e := make([]float32, width)
-		var square float64
-		for j, v := range p {
-			e[j] = (v - mean[j]) / std[j]
-			square += float64(e[j]) * float64(e[j])
-		}
-		if square > 0 {
-			scale := float32(1 / math.Sqrt(square))
-			for j := range e {
-				e[j] *= scale
-			}
-		}
-		all[i] = e
-	}
-	return all
 }

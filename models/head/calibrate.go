@@ -75,6 +75,7 @@ func Calibrate(ctx context.Context, h *Head, source Source, progress func(Progre
 type held struct {
 	logits  [][]float64 // K of each frame
 	classes []int       // what the frame is, an index into the classes
+	frames  []int       // its place in the source
 }
 
 // holdOut fits a head for each of n folds on the others and gives what it says
@@ -99,11 +100,12 @@ func holdOut(ctx context.Context, source Source, classes []string, size, n int, 
 			return progress(p)
 		})
 		if err != nil {
-			return all, fmt.Errorf("calibrate: %w", err)
+			return all, fmt.Errorf("hold out fold %d of %d: %w", fold+1, n, err)
 		}
 		if err := all.add(ctx, h, subset{source, out}); err != nil {
-			return all, fmt.Errorf("calibrate: %w", err)
+			return all, fmt.Errorf("hold out fold %d of %d: %w", fold+1, n, err)
 		}
+		all.frames = append(all.frames, out...)
 	}
 	return all, nil
 }

@@ -9,12 +9,13 @@ const spare = 2; // rows kept above and below
 const window_ = 200; // cells asked for at once
 
 export class Grid {
-  constructor(el, { cells, classes }) {
+  constructor(el, { cells, classes, order = [], note = () => undefined }) {
     this.el = el;
     this.spacer = el.querySelector('[data-spacer]');
     this.classes = new Map(classes.map((c) => [c.name, c]));
     this.total = Number(el.dataset.total);
-    this.ids = cells.map((c) => c.f);
+    this.ids = order.length ? order : cells.map((c) => c.f);
+    this.note = note; // index → what the line below a picture ends with
     this.cells = new Map(cells.map((c) => [c.f, c]));
     this.asked = new Set();
     this.shown = new Map(); // index → element
@@ -129,25 +130,35 @@ export class Grid {
     const mark = cell.d ? 'disagreed' : cell.v;
     const drawn = document.querySelector(`template[data-sign="${mark}"]`);
     if (drawn && !(cell.l && !cell.d)) sign.append(drawn.content.cloneNode(true));
-    this.write(tag, cell);
+    this.write(tag, cell, this.note(index));
     el.setAttribute('aria-label', cell.l || cell.p || '');
   }
 
-  write(tag, cell) {
+  write(tag, cell, note) {
     const name = document.createElement('span');
     name.className = 'name';
-    name.textContent = cell.l || cell.p || '';
+    name.textContent = cell.l || cell.w || cell.p || '';
     if (cell.l) {
       const square = document.createElement('span');
       square.className = 'swatch';
       square.style.backgroundColor = this.classes.get(cell.l)?.color ?? '#7d8a90';
       tag.append(square, name);
-    } else if (cell.p) {
-      const score = document.createElement('span');
-      score.className = 'score';
-      score.textContent = `${Math.floor(cell.s * 100)}%`;
-      tag.append(name, score);
-    }
+    } else tag.append(name);
+    const text = note ?? (!cell.l && !cell.w && cell.p ? `${Math.floor(cell.s * 100)}%` : '');
+    if (!text) return;
+    const score = document.createElement('span');
+    score.className = 'score';
+    score.textContent = text;
+    tag.append(score);
+  }
+
+  /** reorder shows other frames, from the first on. */
+  reorder(ids) {
+    this.ids = ids;
+    this.total = ids.length;
+    this.cursor = -1;
+    this.el.scrollTop = 0;
+    this.layout();
   }
 
   // want asks for the cells of a stretch that are not known yet.
@@ -185,7 +196,7 @@ export class Grid {
 
   /** update takes cells as they stand now. */
   update(cells) {
-    for (const cell of cells ?? []) this.cells.set(cell.f, cell);
+    for (const cell of cells ?? []) this.cells.set(cell.f, { w: this.cells.get(cell.f)?.w, ...cell });
     for (const index of this.shown.keys()) this.paint(index);
   }
 

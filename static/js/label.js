@@ -3,11 +3,14 @@ import { t } from './words.js';
 import { say, clear } from './toasts.js';
 import { typing, classButton } from './keyboard.js';
 import { Grid } from './grid.js';
+import { send } from './send.js';
 
 const el = document.getElementById('grid');
-const read = (id) => JSON.parse(document.getElementById(id).textContent) ?? [];
-const grid = new Grid(el, { cells: read('first-cells'), classes: read('grid-classes') });
-const csrf = document.querySelector('meta[name=csrf]').content;
+const read = (id) => JSON.parse(document.getElementById(id)?.textContent ?? 'null') ?? [];
+/** hooks are what the pages around the grid add: toggles (a tap adds or takes out),
+    labelled(frames, class), undone(), note(index) for the line below a picture. */
+export const hooks = {};
+export const grid = new Grid(el, { cells: read('first-cells'), classes: read('grid-classes'), order: read('grid-order'), note: (index) => hooks.note?.(index) });
 const bar = document.querySelector('[data-selection]');
 const done = []; // what undo takes back: lists of corrections
 const longPress = 450; // ms
@@ -17,12 +20,16 @@ let rangeMode = false;
 
 grid.whole.catch(() => say(t('js.failed'), { bad: true }));
 
-function show() {
+/** show brings the page in line with the selection. */
+export function show() {
   bar.querySelector('[data-chosen]').textContent = String(grid.selected.size);
   bar.toggleAttribute('data-any', grid.selected.size > 0);
   bar.querySelector('[data-act=undo]').disabled = done.length === 0;
   bar.querySelector('[data-act=range]').setAttribute('aria-pressed', String(rangeMode));
   if (grid.cursor >= 0) el.setAttribute('aria-activedescendant', `cell-${grid.cursor}`);
+  const one = grid.selected.size === 1 ? [...grid.selected][0] : undefined;
+  const alike = document.querySelector('[data-alike]');
+  if (alike) alike.disabled = one === undefined;
   grid.repaint();
 }
 
@@ -50,17 +57,6 @@ function extend(index) {
 let last = Promise.resolve();
 const inOrder = (act) => { last = last.then(act, act); };
 
-async function send(url, values) {
-  const answer = await fetch(url, {
-    method: 'POST', headers: { 'X-CSRF-Token': csrf, Accept: 'application/json' }, body: new URLSearchParams(values),
-  });
-  if (!answer.ok) {
-    const problem = await answer.json().catch(() => ({}));
-    throw new Error(problem.detail || t('js.failed'));
-  }
-  return answer.json();
-}
-
 function give(name) {
   const frames = [...grid.selected].filter((id) => id !== undefined);
   if (!frames.length) return say(t('js.nothing'));
@@ -72,7 +68,10 @@ async function label(name, frames) {
   try {
     const answer = await send(el.dataset.post, { recipe: el.dataset.recipe, class: name, frames: frames.join(',') });
     grid.update(answer.cells);
-    if (answer.corrections?.length) done.push(answer.corrections);
+    if (answer.corrections?.length) {
+      done.push(answer.corrections);
+      hooks.labelled?.(frames, name);
+    }
     clear();
     say(name ? t('js.labelled', { N: frames.length, Class: name }) : t('js.taken-back', { N: frames.length }), { undo });
     const other = answer.overtaken?.[0];
@@ -108,6 +107,7 @@ async function takeBack() {
   try {
     const answer = await send('/corrections/undo', { corrections: corrections.join(',') });
     grid.update(answer.cells);
+    hooks.undone?.();
     say(t('js.undone', { N: answer.corrections?.length ?? 0 }));
   } catch (error) {
     done.push(corrections);
@@ -140,7 +140,7 @@ function pick(index, event) {
   if (event.shiftKey || rangeMode && anchor >= 0) {
     extend(index);
     rangeMode = false;
-  } else if (event.ctrlKey || event.metaKey || event.pointerType === 'touch' || rangeMode) toggle(index);
+  } else if (hooks.toggles || event.ctrlKey || event.metaKey || event.pointerType === 'touch' || rangeMode) toggle(index);
   else selectOnly(index);
   show();
 }
@@ -225,7 +225,12 @@ bar.addEventListener('click', (event) => {
   else ({ undo, none, 'clear-label': () => give(''), range: () => { rangeMode = !rangeMode; anchor = -1; show(); } })[button.dataset.act]?.();
 });
 
-document.querySelector('[data-submit]').addEventListener('change', (event) => {
+document.querySelector('[data-alike]')?.addEventListener('click', () => {
+  const [one] = grid.selected;
+  if (one !== undefined) location.assign(`/label?recipe=${encodeURIComponent(el.dataset.recipe)}&like=${one}`);
+});
+
+document.querySelector('[data-submit]')?.addEventListener('change', (event) => {
   location.assign(`/label?recipe=${encodeURIComponent(event.target.value)}`);
 });
 

@@ -87,6 +87,8 @@ func sourceWord(ctx context.Context, source string) string {
 		return T(ctx, "source.undo")
 	case "settle":
 		return T(ctx, "source.settle")
+	case "confirm":
+		return T(ctx, "source.confirm")
 	case "archive":
 		return T(ctx, "source.archive")
 	}

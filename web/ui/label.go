@@ -22,13 +22,15 @@ type LabelFilter struct {
 	Version   int64  // version, truth, predicted: one cell of its confusion matrix
 	Truth     string
 	Predicted string
+	Order     string // order: "worth", the frames without a label that are most worth one first
+	Like      int64  // like: a frame; those without a label, the most similar first
 }
 
 // Query gives the filter as it stands in an address.
 func (f LabelFilter) Query() string {
 	return encode("recipe", id(f.Recipe), "status", f.Status, "station", id(f.Station), "class", f.Class, "verdict", f.Verdict,
 		"share", f.Share, "lot", f.Lot, "serial", f.Serial, "from", f.From, "to", f.To,
-		"version", id(f.Version), "truth", f.Truth, "predicted", f.Predicted)
+		"version", id(f.Version), "truth", f.Truth, "predicted", f.Predicted, "order", f.Order, "like", id(f.Like))
 }
 
 // more counts the filters that are not in the first row of the page.
@@ -46,14 +48,26 @@ func (f LabelFilter) more() int {
 }
 
 func (f LabelFilter) withStatus(status string) string {
-	f.Status = status
+	f.Status, f.Order = status, ""
 	return PathLabel + "?" + f.Query()
+}
+
+// worth asks for the frames that are most worth a label.
+func (f LabelFilter) worth() string {
+	return PathLabel + "?" + LabelFilter{Recipe: f.Recipe, Order: OrderWorth}.Query()
+}
+
+func (f LabelFilter) withoutLike() string {
+	return PathLabel + "?" + LabelFilter{Recipe: f.Recipe}.Query()
 }
 
 func (f LabelFilter) withoutCell() string {
 	f.Version, f.Truth, f.Predicted = 0, "", ""
 	return PathLabel + "?" + f.Query()
 }
+
+// OrderWorth is the order of the frames that are most worth a label first.
+const OrderWorth = "worth"
 
 // LabelView is the labelling grid.
 type LabelView struct {
@@ -66,7 +80,11 @@ type LabelView struct {
 	Classes       []vision.Class
 	Archived      []vision.Class // frames may still carry them
 	Progress      ProgressView
-	VersionNumber int // of Filter.Version
+	VersionNumber int       // of Filter.Version
+	Order         []int64   // where Filter.Order or Like asks for one: all frames of the grid
+	Alike         []float64 // of each of them to Filter.Like, 0 to 1
+	Unknown       int       // frames that could not be compared, as nobody computed their features
+	Suspects      int       // labels of the recipe that are probably wrong
 }
 
 // NamedStation is a station to choose.
@@ -86,6 +104,7 @@ type GridCell struct {
 	Verdict    vision.Verdict `json:"v,omitempty"`
 	Disagreed  bool           `json:"d,omitempty"`
 	Share      string         `json:"h,omitempty"`
+	Why        string         `json:"w,omitempty"` // it is worth a label
 }
 
 // ProgressView counts the labels of a recipe.
@@ -116,6 +135,14 @@ type Overtake struct {
 	Frame  int64  `json:"frame"`
 	Person string `json:"person"`
 	Class  string `json:"class"`
+}
+
+// labelScript is that of the grid, or the one around it for frames that look alike.
+func labelScript(v LabelView) string {
+	if v.Filter.Like != 0 {
+		return "js/alike.js"
+	}
+	return "js/label.js"
 }
 
 func (v LabelView) allClasses() []vision.Class {

@@ -11,6 +11,10 @@ func jobKind(ctx context.Context, kind string) string {
 		return T(ctx, "job.train")
 	case "import":
 		return T(ctx, "job.import")
+	case "group":
+		return T(ctx, "job.group")
+	case "suspect":
+		return T(ctx, "job.suspect")
 	case "evaluate":
 		return T(ctx, "job.evaluate")
 	}

@@ -51,6 +51,11 @@ const (
 	// ToastFragment.
 	PathUndo = "/corrections/undo"
 
+	// PathGroups shows the frames without a label in groups. Query: recipe.
+	PathGroups = "/label/groups"
+	// PathSuspects shows labels that are probably wrong. Query: recipe.
+	PathSuspects = "/label/suspects"
+
 	// PathModel redirects to the model page of the first recipe.
 	PathModel = "/model"
 
@@ -111,6 +116,7 @@ func id(n int64) string { return strconv.FormatInt(n, 10) }
 //	           learning          LearningFragment
 //	label      progress          ProgressFragment
 //	           cells             {"cells":[GridCell,…]} that changed
+//	           work-group, work-suspect  WorkFragment of the newest such job
 //	model      training          TrainingFragment
 //	           version           any text: the page reads its versions again
 //	health     health            HealthFragment, with each tick
@@ -202,6 +208,27 @@ func UploadURL(recipe int64) string { return fmt.Sprintf("/recipes/%d/versions",
 
 // UploadAnswerID is the element in which a refused upload is explained.
 const UploadAnswerID = "upload-answer"
+
+// GroupsURL is the page of the groups of a recipe.
+func GroupsURL(recipe int64) string { return PathGroups + "?recipe=" + id(recipe) }
+
+// GroupsStartURL POST: starts grouping; answers WorkFragment.
+func GroupsStartURL(recipe int64) string { return fmt.Sprintf("/recipes/%d/groups", recipe) }
+
+// SuspectsURL is the page of the suspected labels of a recipe.
+func SuspectsURL(recipe int64) string { return PathSuspects + "?recipe=" + id(recipe) }
+
+// SuspectsStartURL POST: starts the search; answers WorkFragment.
+func SuspectsStartURL(recipe int64) string { return fmt.Sprintf("/recipes/%d/suspects", recipe) }
+
+// ConfirmURL POST: label (the ID of the correction in force); keeps the label of
+// a frame. Answers LabelAnswer as JSON.
+func ConfirmURL(frame int64) string { return fmt.Sprintf("/frames/%d/confirm", frame) }
+
+// AlikeURL is the labelling grid of the frames that look like one.
+func AlikeURL(recipe, frame int64) string {
+	return PathLabel + "?" + LabelFilter{Recipe: recipe, Like: frame}.Query()
+}
 
 // RollbackURL POST: makes the champion before this one champion again; 303 to ModelURL.
 func RollbackURL(recipe int64) string { return fmt.Sprintf("/recipes/%d/rollback", recipe) }

@@ -286,6 +286,31 @@ func (s *site) content(p *Page, path string, q url.Values, lang string, count in
 			return LabelPage(*p, fixtureLabel(10000, lang)), 200
 		}
 		return LabelPage(*p, s.label), 200
+	case PathGroups:
+		p.Section = SectionLabel
+		v := GroupsView{Recipe: NamedRecipe{ID: 1, Name: "Plate 40-117"}, Classes: classesIn(lang), Work: WorkView{Recipe: 1, Kind: "group", Job: 14, State: "done", Message: "10000 frames in 120 groups", EndedAt: now.Add(-time.Hour), Now: now, MayStart: true}}
+		for g := range int64(120) {
+			one := GroupView{}
+			for i := range 20 + g {
+				one.Frames = append(one.Frames, 1+g+120*i)
+			}
+			v.Groups = append(v.Groups, one)
+		}
+		if empty {
+			v.Groups, v.Work.State, v.Work.Progress, v.Work.MayCancel = nil, "running", 0.3, true
+		}
+		return GroupsPage(*p, v), 200
+	case PathSuspects:
+		p.Section = SectionLabel
+		v := SuspectsView{Recipe: NamedRecipe{ID: 1, Name: "Plate 40-117"}, Classes: classesIn(lang), Suspects: []SuspectView{}, Work: WorkView{Recipe: 1, Kind: "suspect", Now: now, MayStart: true}}
+		for i := range int64(60) {
+			a, b := v.Classes[i%3], v.Classes[(i+1)%3]
+			v.Suspects = append(v.Suspects, SuspectView{Frame: 4000 + i, Label: a.Name, LabelID: 90 + i, LabelColor: a.Color, Person: "Li Na", Own: 0.004, Said: b.Name, SaidColor: b.Color, P: 0.97 - float64(i)/100})
+		}
+		if empty {
+			v.Suspects = []SuspectView{}
+		}
+		return SuspectsPage(*p, v), 200
 	case "/datasets/12":
 		p.Section = SectionModel
 		return DatasetPage(*p, *fixtureDataset(lang)), 200

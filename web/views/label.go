@@ -60,6 +60,15 @@ func (s *Source) Label(ctx context.Context, f ui.LabelFilter) (ui.LabelView, err
 			v.Stations = append(v.Stations, ui.NamedStation{ID: st.ID, Name: st.Name})
 		}
 	}
+	if v.Suspects, err = s.DB.SuspectCount(ctx, r.ID); err != nil {
+		return v, err
+	}
+	if v.Progress, err = s.Progress(ctx, r.ID); err != nil {
+		return v, err
+	}
+	if f.Order == ui.OrderWorth || f.Like != 0 {
+		return v, s.ordered(ctx, r, &v)
+	}
 	g, err := s.Gallery(ctx, f)
 	if err != nil {
 		return v, err
@@ -80,7 +89,6 @@ func (s *Source) Label(ctx context.Context, f ui.LabelFilter) (ui.LabelView, err
 		}
 		v.VersionNumber = version.Number
 	}
-	v.Progress, err = s.Progress(ctx, r.ID)
 	return v, err
 }
 

@@ -177,11 +177,19 @@ func (s *Source) Training(ctx context.Context, recipe int64) (ui.TrainingView, e
 		return v, err
 	}
 	v.MayTrain = ready.Ready
-	jobs, err := s.DB.Jobs(ctx, recipe, 1)
-	if err != nil || len(jobs) == 0 {
-		return v, err
+	var j storage.Job // the newest
+	for _, kind := range []string{models.TrainJob, models.EvaluateJob} {
+		last, err := s.DB.LastJob(ctx, recipe, kind)
+		if err != nil && storage.CodeOf(err) != storage.NotFound {
+			return v, err
+		}
+		if err == nil && last.ID > j.ID {
+			j = last
+		}
 	}
-	j := jobs[0]
+	if j.ID == 0 {
+		return v, nil
+	}
 	v.Evaluation = j.Kind == models.EvaluateJob
 	v.Job, v.State, v.Progress, v.Message = j.ID, string(j.State), j.Progress, j.Message
 	var t models.Training
