@@ -115,7 +115,7 @@ func (s *Source) version(ctx context.Context, r storage.Recipe, v storage.Versio
 	out := &ui.VersionView{VersionRow: s.versionRow(r, v), Size: v.Size, ModelSHA: v.ModelSHA, Decision: v.Decision, Waits: v.State == storage.Candidate}
 	report, st := reportOf(v), statementOf(v)
 	if report.Champion != nil {
-		better, _ := evaluation.Rule{Metric: r.Promote.Metric, Margin: r.Promote.Margin}.NotWorse(*report.Champion, report.Candidate)
+		better, _ := evaluation.Rule{Metric: r.Promote.Metric, Margin: r.Promote.Margin}.NotWorse(*report.Champion, report.Candidate, report.Comparison)
 		out.Better = &better
 	}
 	fillReport(out, r, report.Candidate)
