@@ -185,7 +185,10 @@ func (t *training) decide(ctx context.Context, v storage.Version) (string, error
 		if err := t.registry.clear(ctx, v.RecipeID); err != nil {
 			return "", err
 		}
-		return fmt.Sprintf("version %d waits: %s", v.Number, reason), t.db.Decide(ctx, v.ID, reason)
+		if err := t.db.Decide(ctx, v.ID, reason); err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("version %d waits: %s", v.Number, reason), t.registry.shadowByRule(ctx, v)
 	}
 	if _, err := t.registry.Promote(ctx, byRule, v.ID, reason); err != nil {
 		return "", err

@@ -54,6 +54,8 @@ func removeRecipe(ctx context.Context, tx *sql.Tx, id int64) (blobs []string, er
 	for _, q := range []string{
 		`UPDATE recipes SET champion_id = NULL WHERE id = ?`,
 		`UPDATE frames SET label_id = NULL WHERE recipe_id = ?`,
+		`DELETE FROM shadow_inspections WHERE shadow_id IN (SELECT id FROM shadows WHERE recipe_id = ?)`,
+		`DELETE FROM shadows WHERE recipe_id = ?`,
 		`DELETE FROM inspections WHERE recipe_id = ?`,
 		`DELETE FROM verdict_counts WHERE recipe_id = ?`,
 		`DELETE FROM version_counts WHERE version_id IN (SELECT id FROM versions WHERE recipe_id = ?)`,
