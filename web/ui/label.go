@@ -22,13 +22,14 @@ type LabelFilter struct {
 	Version   int64  // version, truth, predicted: one cell of its confusion matrix
 	Truth     string
 	Predicted string
+	Differ    string // differ: "champion" or "challenger", the test frames that only this one was right about, of version and the champion it was compared with
 }
 
 // Query gives the filter as it stands in an address.
 func (f LabelFilter) Query() string {
 	return encode("recipe", id(f.Recipe), "status", f.Status, "station", id(f.Station), "class", f.Class, "verdict", f.Verdict,
 		"share", f.Share, "lot", f.Lot, "serial", f.Serial, "from", f.From, "to", f.To,
-		"version", id(f.Version), "truth", f.Truth, "predicted", f.Predicted)
+		"version", id(f.Version), "truth", f.Truth, "predicted", f.Predicted, "differ", f.Differ)
 }
 
 // more counts the filters that are not in the first row of the page.
@@ -51,7 +52,7 @@ func (f LabelFilter) withStatus(status string) string {
 }
 
 func (f LabelFilter) withoutCell() string {
-	f.Version, f.Truth, f.Predicted = 0, "", ""
+	f.Version, f.Truth, f.Predicted, f.Differ = 0, "", "", ""
 	return PathLabel + "?" + f.Query()
 }
 

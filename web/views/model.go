@@ -57,6 +57,11 @@ func (s *Source) Model(ctx context.Context, recipe, version int64) (ui.ModelView
 	if err := s.beside(ctx, r, version, &v); err != nil {
 		return v, err
 	}
+	if v.Shown != nil {
+		if v.Shadow, err = s.Shadow(ctx, v.Shown.ID); err != nil {
+			return v, err
+		}
+	}
 	if v.Training, err = s.Training(ctx, recipe); err != nil {
 		return v, err
 	}
@@ -119,6 +124,12 @@ func (s *Source) version(ctx context.Context, r storage.Recipe, v storage.Versio
 		out.Better = &better
 	}
 	fillReport(out, r, report.Candidate)
+	if report.Comparison != nil {
+		out.Paired = report.Comparison
+		if old, err := s.DB.Version(ctx, report.ChampionID); err == nil {
+			out.PairedWith = old.Number
+		}
+	}
 	o := st.Options
 	out.Statement = ui.Statement{
 		Loss: st.Loss, Optimiser: fmt.Sprintf("%s, %g local, %g pooled, decay %g", st.Optimiser, o.LocalRate, o.PooledRate, o.Decay),
