@@ -286,6 +286,9 @@ func (s *site) content(p *Page, path string, q url.Values, lang string, count in
 			return LabelPage(*p, fixtureLabel(10000, lang)), 200
 		}
 		return LabelPage(*p, s.label), 200
+	case "/versions/8/shadow":
+		p.Section = SectionModel
+		return ShadowPage(*p, fixtureDisagreements(lang, empty, q.Get("settled") != "")), 200
 	case "/datasets/12":
 		p.Section = SectionModel
 		return DatasetPage(*p, *fixtureDataset(lang)), 200
