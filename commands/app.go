@@ -57,6 +57,7 @@ type App struct {
 	pictures   *models.Pictures
 	extractor  *models.Extractor
 	dispatcher *models.Dispatcher
+	shadows    *models.Shadows
 	web        *web.Server
 }
 
@@ -88,6 +89,7 @@ func OpenApp(ctx context.Context, s AppSettings) (*App, error) {
 	a.dispatcher = models.NewDispatcher(a.DB, a.Crew, a.pictures, similar, s.Log)
 	a.Watch = models.NewWatch(a.DB, a.Crew, a.extractor, s.Log)
 	a.dispatcher.Watched(a.Watch)
+	a.shadows = models.NewShadows(a.DB, a.Crew, a.Registry, s.Log)
 	a.Demo = demo.New(demo.Settings{DB: a.DB, Train: a.Learner.Train, URL: a.URL, Log: s.Log, Timing: s.Demo})
 	a.web = web.New(web.Settings{
 		DB: a.DB, Crew: a.Crew, Learner: a.Learner, Registry: a.Registry, Uploads: uploads, Watch: a.Watch, Pictures: a.pictures, Similar: similar,
@@ -146,6 +148,7 @@ func (a *App) Run(ctx context.Context, withDemo bool) error {
 		})
 	}
 	start("dispatch frames", func(ctx context.Context) error { a.dispatcher.Run(ctx); return nil })
+	start("judge in shadow", a.shadows.Run)
 	start("learn", a.Learner.Run)
 	start("extract features", a.extractor.Run)
 	start("watch for drift", a.Watch.Run)

@@ -142,7 +142,8 @@ func TestEachOperationAnswersAsTheDocumentSays(t *testing.T) {
 	}{
 		{"GET", frame, "", 303}, {"GET", frame + "/image", "", 200}, {"GET", frame + "/thumb", "", 200}, {"GET", inspection, "", 200}, {"GET", inspection + "/heat", "", 200},
 		{"GET", "/api/v1/inspections?limit=5", "", 200}, {"GET", "/api/v1/stations", "", 200}, {"GET", "/api/v1/recipes", "", 200}, {"GET", recipe, "", 200},
-		{"GET", "/api/v1/versions/1", "", 200}, {"GET", "/api/v1/versions/1/report", "", 200}, {"GET", "/api/v1/versions/1/model.onnx", "", 200}, {"GET", "/api/v1/jobs/1", "", 200},
+		{"GET", "/api/v1/versions/1", "", 200}, {"GET", "/api/v1/versions/1/report", "", 200}, {"GET", "/api/v1/versions/1/report.html", "", 200}, {"GET", "/api/v1/versions/999/report.html", "", 404}, {"GET", "/api/v1/versions/1/shadow", "", 404}, {"POST", "/api/v1/versions/1/shadow", "", 409}, {"DELETE", "/api/v1/versions/1/shadow", "", 409},
+		{"GET", "/api/v1/versions/1/model.onnx", "", 200}, {"GET", "/api/v1/jobs/1", "", 200},
 		{"GET", "/api/v1/people", "", 200},
 		{"GET", recipe + "/doubts", "", 200}, {"GET", recipe + "/doubts?state=x", "", 422}, {"GET", recipe + "/doubts?limit=0", "", 422},
 		{"POST", recipe + "/doubts", fmt.Sprintf(`{"frames":[%d],"decision":"used"}`, file.FrameID), 200}, {"POST", recipe + "/doubts", `{"frames":[999],"decision":"out"}`, 404}, {"POST", recipe + "/doubts", `{"frames":[],"decision":"out"}`, 422},
@@ -171,6 +172,7 @@ func TestEachOperationAnswersAsTheDocumentSays(t *testing.T) {
 		_ = json.Unmarshal([]byte(text), &made)
 	}
 	p.exchangeModel(s.recipe.ID)
+	p.shadowModel(s.recipe.ID)
 	nobody := s.signInAs("")
 	nobody.http.Transport = rules
 	for path, item := range rules.doc.Paths.Map() {

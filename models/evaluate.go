@@ -54,7 +54,7 @@ func (t *training) compare(ctx context.Context, own int64, results []storage.Res
 	}
 	champion := t.samples(results)
 	report := evaluation.Evaluate(names, champion)
-	comparison := evaluation.Compare(champion, candidate)
+	comparison := evaluation.Compare(champion, candidate, costsOf(t.recipe))
 	r.Champion, r.ChampionID, r.Comparison = &report, v.ID, &comparison
 	return r, nil
 }
@@ -130,7 +130,19 @@ func failing(r storage.Recipe, probabilities []vision.Probability) float64 {
 }
 
 func (t *training) samples(results []storage.Result) []evaluation.Sample {
-	return samplesOf(t.recipe, results, nil)
+	parts := make(map[int64]string, len(t.test))
+	for _, f := range t.test {
+		parts[f.FrameID] = f.Part
+	}
+	return samplesOf(t.recipe, results, parts)
+}
+
+func costsOf(r storage.Recipe) evaluation.Costs {
+	return evaluation.Costs{Escape: r.Costs.Escape, FalseReject: r.Costs.FalseReject, UnsureShare: r.Costs.UnsureShare, BadShare: r.Costs.BadShare}
+}
+
+func ruleOf(r storage.Recipe) evaluation.Rule {
+	return evaluation.Rule{Metric: r.Promote.Metric, Margin: r.Promote.Margin}
 }
 
 // samplesOf are results with what the recipe says about the classes; parts names
@@ -142,7 +154,7 @@ func samplesOf(recipe storage.Recipe, results []storage.Result, parts map[int64]
 		top, _ := recipe.Class(r.Predicted)
 		samples[i] = evaluation.Sample{
 			Truth: r.Truth, Predicted: r.Predicted, Fail: r.Fail, Pass: truth.Pass, PassedOK: r.Verdict == vision.OK, Unsure: r.Verdict == vision.Unsure,
-			Score: r.Score, TopPasses: top.Pass, Part: parts[r.FrameID],
+			Score: r.Score, TopPasses: top.Pass, Part: parts[r.FrameID], Frame: r.FrameID,
 		}
 	}
 	return samples
@@ -163,7 +175,7 @@ func (t *training) decide(ctx context.Context, v storage.Version) (string, error
 	case v.Uploaded() && r.Candidate.N == 0:
 		ok, reason = false, untested
 	case r.Champion != nil:
-		ok, reason = evaluation.Rule{Metric: t.recipe.Promote.Metric, Margin: t.recipe.Promote.Margin}.NotWorse(*r.Champion, r.Candidate)
+		ok, reason = ruleOf(t.recipe).NotWorse(*r.Champion, r.Candidate, r.Comparison)
 	}
 	if ok && !t.recipe.Promote.Auto && (r.Champion != nil || v.Uploaded()) {
 		ok, reason = false, "the recipe leaves promoting to people; "+reason
@@ -173,7 +185,10 @@ func (t *training) decide(ctx context.Context, v storage.Version) (string, error
 		if err := t.registry.clear(ctx, v.RecipeID); err != nil {
 			return "", err
 		}
-		return fmt.Sprintf("version %d waits: %s", v.Number, reason), t.db.Decide(ctx, v.ID, reason)
+		if err := t.db.Decide(ctx, v.ID, reason); err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("version %d waits: %s", v.Number, reason), t.registry.shadowByRule(ctx, v)
 	}
 	if _, err := t.registry.Promote(ctx, byRule, v.ID, reason); err != nil {
 		return "", err

@@ -26,7 +26,6 @@ func Suggest(ctx context.Context, db *storage.DB, r storage.Recipe) (s evaluatio
 	for _, f := range frames {
 		parts[f.FrameID] = f.Part
 	}
-	c := r.Costs
-	s, known = evaluation.Suggest(samplesOf(r, results, parts), evaluation.Costs{Escape: c.Escape, FalseReject: c.FalseReject, UnsureShare: c.UnsureShare, BadShare: c.BadShare}, r.Thresholds)
+	s, known = evaluation.Suggest(samplesOf(r, results, parts), costsOf(r), r.Thresholds)
 	return s, known, nil
 }

@@ -57,6 +57,8 @@ func removeRecipe(ctx context.Context, tx *sql.Tx, id int64) (blobs []string, er
 		`DELETE FROM doubts WHERE recipe_id = ?`,
 		`DELETE FROM drift_charts WHERE recipe_id = ?`,
 		`DELETE FROM drift_alarms WHERE recipe_id = ?`,
+		`DELETE FROM shadow_inspections WHERE shadow_id IN (SELECT id FROM shadows WHERE recipe_id = ?)`,
+		`DELETE FROM shadows WHERE recipe_id = ?`,
 		`DELETE FROM inspections WHERE recipe_id = ?`,
 		`DELETE FROM verdict_counts WHERE recipe_id = ?`,
 		`DELETE FROM version_counts WHERE version_id IN (SELECT id FROM versions WHERE recipe_id = ?)`,

@@ -172,3 +172,18 @@ func TestDoubtfulFramesAreListedAndCountedByAnIndex(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatChallengersSaidIsReadByAnIndex(t *testing.T) {
+	db := openPlans(t)
+	for _, settled := range []bool{false, true} {
+		for _, after := range []int64{0, 7} {
+			text, args := Disagreements{ShadowID: 1, Settled: settled, After: after, Limit: 10}.query()
+			checkPlan(t, db, map[bool]string{false: "shadow_inspections_open", true: "shadow_inspections_settled"}[settled], false, text, args...)
+		}
+	}
+	checkPlan(t, db, "shadow_inspections_known", false, settledShadowQuery, 1, 2, 10)
+	checkPlan(t, db, "shadow_inspections_settled", false, settledDisagreementsQuery, 1)
+	checkPlan(t, db, "shadows_open", false, openShadowQuery, 1)
+	checkPlan(t, db, "shadow_inspections_frame", false, `UPDATE shadow_inspections SET label = ? WHERE frame_id = ?`, "x", 1)
+	checkPlan(t, db, "shadows_open", false, `UPDATE shadows SET seen = seen + 1 WHERE recipe_id = ? AND state <> 'closed' AND state = 'judging'`, 1)
+}

@@ -152,7 +152,7 @@ func (db *DB) Promote(ctx context.Context, by string, versionID int64, reason st
 			return fail(Conflict, "version %d is the champion already", v.Number)
 		}
 		v.State = Champion
-		return db.crown(tx, by, r, v, reason)
+		return db.crown(ctx, tx, by, r, v, reason)
 	})
 	if err == nil {
 		db.emit(Event{Kind: VersionChanged, ID: v.ID, RecipeID: v.RecipeID})
@@ -178,7 +178,7 @@ func (db *DB) Rollback(ctx context.Context, by string, recipeID int64) (Version,
 		if err != nil {
 			return err
 		}
-		return db.crownFrom(tx, by, r, v, before, "rolled back")
+		return db.crownFrom(ctx, tx, by, r, v, before, "rolled back")
 	})
 	if err == nil {
 		db.emit(Event{Kind: VersionChanged, ID: v.ID, RecipeID: v.RecipeID})
@@ -213,11 +213,11 @@ func scanNullID(s scanner) (int64, error) {
 	return id.Int64, err
 }
 
-func (db *DB) crown(tx *sql.Tx, by string, r Recipe, v Version, reason string) error {
-	return db.crownFrom(tx, by, r, v, nullID(r.ChampionID), reason)
+func (db *DB) crown(ctx context.Context, tx *sql.Tx, by string, r Recipe, v Version, reason string) error {
+	return db.crownFrom(ctx, tx, by, r, v, nullID(r.ChampionID), reason)
 }
 
-func (db *DB) crownFrom(tx *sql.Tx, by string, r Recipe, v Version, from sql.NullInt64, reason string) error {
+func (db *DB) crownFrom(ctx context.Context, tx *sql.Tx, by string, r Recipe, v Version, from sql.NullInt64, reason string) error {
 	for _, q := range []struct {
 		text string
 		args []any
@@ -231,6 +231,9 @@ func (db *DB) crownFrom(tx *sql.Tx, by string, r Recipe, v Version, from sql.Nul
 		if _, err := tx.Exec(q.text, q.args...); err != nil {
 			return fmt.Errorf("promote: %w", err)
 		}
+	}
+	if err := db.closePromoted(ctx, tx, by, v, reason); err != nil {
+		return err
 	}
 	return db.audit(tx, by, "version.promote", recipeSubject(v.RecipeID), map[string]any{"champion": r.ChampionID}, map[string]any{"champion": v.ID, "number": v.Number, "reason": reason})
 }

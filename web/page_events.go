@@ -160,6 +160,8 @@ func (l *live) tick() error {
 		}
 	case err == nil && l.view == "health":
 		err = l.health()
+	case err == nil && l.view == "model":
+		err = l.shadow()
 	}
 	if err != nil {
 		return err
@@ -337,6 +339,20 @@ func (l *live) onModel(e storage.Event) error {
 		return l.send("version", []byte("1"))
 	}
 	return nil
+}
+
+// shadow sends how the recipe's challenger in shadow does, which changes with
+// each frame and is sent with each tick. The page shows it where it shows that version.
+func (l *live) shadow() error {
+	open, err := l.DB.OpenShadow(l.ctx, l.recipe)
+	if storage.CodeOf(err) == storage.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	v, err := l.views.Shadow(l.ctx, open.VersionID)
+	return l.fragment(fmt.Sprintf("shadow-%d", open.VersionID), ui.ShadowFragment(v), err)
 }
 
 func (l *live) training() error {

@@ -18,7 +18,7 @@ func labelFilter(q url.Values) ui.LabelFilter {
 	return ui.LabelFilter{
 		Recipe: number("recipe"), Status: q.Get("status"), Station: number("station"), Class: q.Get("class"), Verdict: q.Get("verdict"),
 		Share: q.Get("share"), Lot: q.Get("lot"), Serial: q.Get("serial"), From: q.Get("from"), To: q.Get("to"),
-		Version: number("version"), Truth: q.Get("truth"), Predicted: q.Get("predicted"),
+		Version: number("version"), Truth: q.Get("truth"), Predicted: q.Get("predicted"), Differ: q.Get("differ"),
 		Order: q.Get("order"), Like: number("like"),
 	}
 }

@@ -99,22 +99,6 @@ func (w *Server) getVersion(c echo.Context) error {
 	return c.JSON(http.StatusOK, versionJSON(v))
 }
 
-// versionReport gives a version's evaluation with the result of each test frame.
-func (w *Server) versionReport(c echo.Context) error {
-	v, err := w.versionOf(c)
-	if err != nil {
-		return err
-	}
-	results, err := w.DB.Results(c.Request().Context(), v.ID)
-	if err != nil {
-		return err
-	}
-	if results == nil {
-		results = []storage.Result{}
-	}
-	return c.JSON(http.StatusOK, map[string]any{"version": versionJSON(v), "report": v.Report, "results": results})
-}
-
 func (w *Server) modelFile(c echo.Context) error {
 	v, err := w.versionOf(c)
 	if err != nil {

@@ -95,6 +95,20 @@ func Suggest(samples []Sample, c Costs, now vision.Thresholds) (s Suggestion, ok
 	return s, true
 }
 
+// Expect says what thresholds that were not chosen on the samples do to 10,000
+// parts, with the share of bad parts filled into the costs; false where good or
+// bad frames are missing.
+func Expect(samples []Sample, c Costs, at vision.Thresholds) (Point, Costs, bool) {
+	all := tallyOf(samples)
+	if all.bad.frames == 0 || all.good.frames == 0 {
+		return Point{}, c, false
+	}
+	if c.BadShare == 0 {
+		c.BadShare = float64(all.bad.frames) / float64(all.bad.frames+all.good.frames)
+	}
+	return pointOf(at, countAt(samples, at), all, c), c, true
+}
+
 // pair are the steps of an OK and an NG threshold.
 type pair struct{ ok, ng int }
 

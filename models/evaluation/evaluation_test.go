@@ -156,36 +156,6 @@ func TestReportGrowsWithItsFrames(t *testing.T) {
 	}
 }
 
-// Exact two-sided McNemar tests by hand: 2·Σ C(n,i)/2ⁿ.
-func TestMcNemar(t *testing.T) {
-	for _, c := range []struct {
-		a, b int
-		want float64
-	}{{0, 0, 1}, {1, 0, 1}, {5, 0, 0.0625}, {0, 6, 0.03125}, {1, 9, 22.0 / 1024}, {4, 4, 1}, {400, 600, 2.728e-10}} {
-		if got := mcnemar(c.a, c.b); math.Abs(got-c.want) > 1e-3*c.want {
-			t.Errorf("%d against %d: p = %v, not %v", c.a, c.b, got, c.want)
-		}
-	}
-}
-
-func TestCompareCountsDisagreements(t *testing.T) {
-	frames := func(right ...bool) []Sample {
-		var all []Sample
-		for _, r := range right {
-			s := Sample{Truth: "a", Predicted: "b"}
-			if r {
-				s.Predicted = "a"
-			}
-			all = append(all, s)
-		}
-		return all
-	}
-	c := Compare(frames(true, true, false, false, false), frames(true, false, true, true, false))
-	if c.N != 5 || c.OnlyCandidate != 2 || c.OnlyChampion != 1 || c.P != 1 {
-		t.Errorf("%+v", c)
-	}
-}
-
 func TestRule(t *testing.T) {
 	report := func(accuracy, balanced, escapes float64) Report {
 		return Report{N: 100, Accuracy: Interval{Value: accuracy}, BalancedAccuracy: Interval{Value: balanced}, Escapes: Interval{Value: escapes}}
@@ -208,7 +178,7 @@ func TestRule(t *testing.T) {
 		"better but lets bad parts out": {Rule{"balanced_accuracy", 0}, report(0.95, 0.9, 0.2), false, "called OK"},
 		"no test frame":                 {Rule{"balanced_accuracy", 1}, Report{}, false, "no test frame"},
 	} {
-		ok, words := c.rule.NotWorse(champion, c.candidate)
+		ok, words := c.rule.NotWorse(champion, c.candidate, nil)
 		if ok != c.ok || !strings.Contains(words, c.words) {
 			t.Errorf("%s: %v, %q", name, ok, words)
 		}

@@ -22,6 +22,7 @@ type Sample struct {
 	Score     float64 // probability of the predicted class
 	TopPasses bool    // the predicted class is one that passes
 	Part      string  // the physical part in the frame; "" for a part of its own
+	Frame     int64   // its ID; 0 where nobody asks which
 }
 
 // Interval is an estimate with its 95 % confidence interval. NaN does not

@@ -41,6 +41,50 @@ func (p *Pool) Judge(ctx context.Context, q wire.JudgeRequest) (wire.JudgeResult
 	}
 }
 
+// JudgeSpare has a frame judged that nobody waits for, by a worker that is idle
+// and keeps others out meanwhile: should it die over the frame, no other is lost
+// with it. Where there is more than one worker another must stay idle, so that
+// the next frame finds it. Else ErrBusy comes at once.
+func (p *Pool) JudgeSpare(ctx context.Context, q wire.JudgeRequest) (wire.JudgeResult, error) {
+	var r wire.JudgeResult
+	m := p.spare()
+	if m == nil {
+		return r, ErrBusy
+	}
+	q.Alone, q.Spare = true, true
+	err := p.judge(ctx, m, q, &r)
+	if errors.Is(err, ErrNoWorkers) {
+		p.lose(m.id, errors.New("it is not there any more"))
+		return r, ErrBusy
+	}
+	if err != nil {
+		return r, err
+	}
+	return r, explain(r.Trouble)
+}
+
+// spare takes a whole idle worker, nil where none can be spared.
+func (p *Pool) spare() *member {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var idle []*member
+	able := 0
+	for _, m := range p.members {
+		if m.Refused != "" || m.Leaving {
+			continue
+		}
+		able++
+		if m.load == 0 {
+			idle = append(idle, m)
+		}
+	}
+	if len(p.queue) > 0 || len(idle) == 0 || able > 1 && len(idle) < 2 {
+		return nil
+	}
+	idle[0].load += slots
+	return idle[0]
+}
+
 // judge asks one worker, of which a slot is held, and gives the slot back.
 func (p *Pool) judge(ctx context.Context, m *member, q wire.JudgeRequest, r *wire.JudgeResult) error {
 	limit, stop := context.WithTimeoutCause(ctx, p.settings.FrameLimit, ErrTimeout)

@@ -24,6 +24,7 @@ var (
 	ErrNoWorkers  = errors.New("no vision worker is there")
 	ErrWorkerDied = errors.New("the vision worker died over it")
 	ErrTimeout    = errors.New("the vision worker did not answer in time")
+	ErrBusy       = errors.New("no vision worker is idle")
 )
 
 var errLeft = errors.New("it left")

@@ -76,7 +76,8 @@ type JudgeRequest struct {
 	Preparation vision.Preparation `json:"preparation"`
 	Classes     []vision.Class     `json:"classes"`
 	Thresholds  vision.Thresholds  `json:"thresholds"`
-	Alone       bool               `json:"-"` // let no other frame share the worker: one died over this frame before
+	Spare       bool               `json:"spare"` // nobody waits for it: frames go before it, and no thumbnail is wanted
+	Alone       bool               `json:"-"`     // let no other frame share the worker: one died over this frame before
 }
 
 // JudgeResult answers a JudgeRequest.

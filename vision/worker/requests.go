@@ -34,7 +34,11 @@ func (w *Worker) onJudge(m *nats.Msg) {
 		w.answer(m, result)
 		return
 	}
-	w.work <- task{do: func() {
+	lane := w.work
+	if q.Spare {
+		lane = w.side
+	}
+	lane <- task{do: func() {
 		defer picture.Close()
 		w.judge(q, picture, &result)
 		result.Judgement.Timings.Read, result.Judgement.Timings.Decode = timings.Read, timings.Decode
@@ -53,6 +57,10 @@ func (w *Worker) judge(q wire.JudgeRequest, picture *opencv.Picture, result *wir
 	j, err := e.Judge(picture, q.Preparation, q.Classes, q.Thresholds)
 	if err != nil {
 		result.Trouble = &wire.Trouble{Fault: wire.FaultModel, Detail: err.Error()}
+		return
+	}
+	if q.Spare {
+		result.Judgement = j
 		return
 	}
 	began := time.Now()

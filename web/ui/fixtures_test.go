@@ -214,6 +214,7 @@ func fixtureModel(lang string) ModelView {
 	v.Shown, v.Champion = fixtureVersion(8, "candidate", .024, classes), fixtureVersion(7, "champion", 0, classes)
 	v.Shown.Waits, v.Shown.Better = true, &better
 	v.Shown.Dataset = &fixtureDataset(lang).DatasetRow
+	v.Shown.Paired, v.Shown.PairedWith, v.Shadow = fixtureComparison(), 7, fixtureShadow()
 	v.Shown.Decision = map[string]string{"en": "Version 8 waits: its balanced accuracy is 94.7%, the champion's 97.1% on the same 312 frames. It may be at most 1.0% worse.", "zh": "版本 8 等待决定:在同样的 312 张图像上,均衡准确率为 94.7%,现役版本为 97.1%,超出允许的 1.0%。"}[lang]
 	for i, n := range []int{8, 7, 6, 5, 4, 3} {
 		row := fixtureVersion(n, []string{"candidate", "champion", "retired", "retired", "retired", "retired"}[i], .01*float64(i), classes).VersionRow

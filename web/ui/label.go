@@ -24,13 +24,14 @@ type LabelFilter struct {
 	Predicted string
 	Order     string // order: "worth", the frames without a label that are most worth one first
 	Like      int64  // like: a frame; those without a label, the most similar first
+	Differ    string // differ: "champion" or "challenger", the test frames that only this one was right about, of version and the champion it was compared with
 }
 
 // Query gives the filter as it stands in an address.
 func (f LabelFilter) Query() string {
 	return encode("recipe", id(f.Recipe), "status", f.Status, "station", id(f.Station), "class", f.Class, "verdict", f.Verdict,
 		"share", f.Share, "lot", f.Lot, "serial", f.Serial, "from", f.From, "to", f.To,
-		"version", id(f.Version), "truth", f.Truth, "predicted", f.Predicted, "order", f.Order, "like", id(f.Like))
+		"version", id(f.Version), "truth", f.Truth, "predicted", f.Predicted, "differ", f.Differ, "order", f.Order, "like", id(f.Like))
 }
 
 // more counts the filters that are not in the first row of the page.
@@ -62,7 +63,7 @@ func (f LabelFilter) withoutLike() string {
 }
 
 func (f LabelFilter) withoutCell() string {
-	f.Version, f.Truth, f.Predicted = 0, "", ""
+	f.Version, f.Truth, f.Predicted, f.Differ = 0, "", "", ""
 	return PathLabel + "?" + f.Query()
 }
 

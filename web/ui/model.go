@@ -15,6 +15,7 @@ type ModelView struct {
 	Versions []VersionRow // newest first
 	Shown    *VersionView // the version that is looked at; nil while there is none
 	Champion *VersionView // beside it; nil where there is none or it is the one shown
+	Shadow   ShadowView   // of the version shown
 	Training TrainingView
 	Data     DataView
 	Rules    RulesView
@@ -60,6 +61,8 @@ type VersionView struct {
 	Classes     []ClassReport
 	Confusion   Confusion
 	TestFrames  int
+	Paired      *evaluation.Comparison // with the champion of then on the same test frames; nil where there was none
+	PairedWith  int                    // its number
 	// Calibration is on the test share, Uncalibrated the same before the
 	// temperature; nil where an older Loupe, or nobody, measured it.
 	Calibration, Uncalibrated *evaluation.Calibration

@@ -14,7 +14,7 @@ import (
 // looks are the pages that are worth looking at, by name of their picture.
 var looks = map[string]string{
 	"line1": "/?stations=1", "line2": "/?stations=2", "line3": "/?stations=3", "line4": "/?stations=4", "line6": "/?stations=6", "lineempty": "/?empty=1",
-	"linelost": "/?stations=2&lost=1", "linecalm": "/?stations=1&calm=1", "inspection": "/inspections/4003", "label": "/label", "groups": PathGroups, "groupsempty": PathGroups + "?empty=1", "suspects": PathSuspects, "suspectsempty": PathSuspects + "?empty=1", "labelempty": "/label?empty=1", "model": "/recipes/1/model", "modelempty": "/recipes/1/model?empty=1", "modelupload": "/recipes/1/model?upload=1", "dataset": "/datasets/12",
+	"linelost": "/?stations=2&lost=1", "linecalm": "/?stations=1&calm=1", "inspection": "/inspections/4003", "label": "/label", "groups": PathGroups, "groupsempty": PathGroups + "?empty=1", "suspects": PathSuspects, "suspectsempty": PathSuspects + "?empty=1", "labelempty": "/label?empty=1", "model": "/recipes/1/model", "modelempty": "/recipes/1/model?empty=1", "modelupload": "/recipes/1/model?upload=1", "dataset": "/datasets/12", "shadow": "/versions/8/shadow", "shadowsettled": "/versions/8/shadow?settled=1", "shadowempty": "/versions/8/shadow?empty=1",
 	"recipes": "/setup/recipes", "recipe": "/setup/recipes/1", "stations": "/setup/stations?token=1", "people": "/setup/people", "jobs": "/setup/jobs", "health": "/health", "healthempty": "/health?empty=1",
 	"quarantine": "/setup/quarantine", "audit": "/setup/audit", "account": "/account", "first": "/first", "signin": "/signin", "missing": "/nowhere",
 }

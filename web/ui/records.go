@@ -49,6 +49,14 @@ func auditAction(ctx context.Context, action string) string {
 		return T(ctx, "audit.recipe.archive")
 	case "recipe.thresholds":
 		return T(ctx, "audit.recipe.thresholds")
+	case "recipe.shadow":
+		return T(ctx, "audit.recipe.shadow")
+	case "shadow.start":
+		return T(ctx, "audit.shadow.start")
+	case "shadow.end":
+		return T(ctx, "audit.shadow.end")
+	case "shadow.close":
+		return T(ctx, "audit.shadow.close")
 	case "version.upload":
 		return T(ctx, "audit.version.upload")
 	case "version.add":

@@ -119,6 +119,7 @@ func id(n int64) string { return strconv.FormatInt(n, 10) }
 //	           work-group, work-suspect  WorkFragment of the newest such job
 //	model      training          TrainingFragment
 //	           version           any text: the page reads its versions again
+//	           shadow-ID         ShadowFragment of a version, with each tick
 //	health     health            HealthFragment, with each tick
 //	jobs       job-ID            JobFragment
 //	           jobs              JobsFragment, when there is a new job
@@ -241,6 +242,27 @@ func DownloadURL(version int64) string { return fmt.Sprintf("/api/v1/versions/%d
 
 // ReportURL GET: the version's evaluation as JSON.
 func ReportURL(version int64) string { return fmt.Sprintf("/api/v1/versions/%d/report", version) }
+
+// ReportPageURL GET: the version's report as one HTML file, in the reader's language.
+func ReportPageURL(version int64) string {
+	return fmt.Sprintf("/api/v1/versions/%d/report.html", version)
+}
+
+// DifferURL opens, in the labelling grid, the test frames that only one was
+// right about: who is "champion" or "challenger".
+func DifferURL(recipe, version int64, who string) string {
+	return PathLabel + "?" + url.Values{"recipe": {id(recipe)}, "version": {id(version)}, "differ": {who}}.Encode()
+}
+
+// ShadowURL is the page of the frames on which a version in shadow and the
+// champion differ. Query: settled ("1" for those that people settled), after (the
+// last of the page before). POST starts its shadow, or with stop=1 ends it; 303
+// to ModelURL.
+func ShadowURL(version int64) string { return fmt.Sprintf("/versions/%d/shadow", version) }
+
+// ShadowRuleURL POST: frames, days, settled, auto ("1" or absent). 303 to the
+// page that the field back names.
+func ShadowRuleURL(recipe int64) string { return RecipeURL(recipe) + "/shadow" }
 
 // DatasetURL is the page of a data set, compared with another; from 0 takes the
 // one before it.

@@ -311,6 +311,9 @@ func (s *site) content(p *Page, path string, q url.Values, lang string, count in
 			v.Suspects = []SuspectView{}
 		}
 		return SuspectsPage(*p, v), 200
+	case "/versions/8/shadow":
+		p.Section = SectionModel
+		return ShadowPage(*p, fixtureDisagreements(lang, empty, q.Get("settled") != "")), 200
 	case "/datasets/12":
 		p.Section = SectionModel
 		return DatasetPage(*p, *fixtureDataset(lang)), 200

@@ -22,6 +22,9 @@ func (s *Source) Gallery(ctx context.Context, f ui.LabelFilter) (storage.Gallery
 	if f.Version == 0 {
 		return g, nil
 	}
+	if f.Differ != "" {
+		return s.differing(ctx, g, f)
+	}
 	results, err := s.DB.Results(ctx, f.Version)
 	if err != nil {
 		return g, err

@@ -57,6 +57,11 @@ func (s *Source) Model(ctx context.Context, recipe, version int64) (ui.ModelView
 	if err := s.beside(ctx, r, version, &v); err != nil {
 		return v, err
 	}
+	if v.Shown != nil {
+		if v.Shadow, err = s.Shadow(ctx, v.Shown.ID); err != nil {
+			return v, err
+		}
+	}
 	if v.Training, err = s.Training(ctx, recipe); err != nil {
 		return v, err
 	}
@@ -115,10 +120,16 @@ func (s *Source) version(ctx context.Context, r storage.Recipe, v storage.Versio
 	out := &ui.VersionView{VersionRow: s.versionRow(r, v), Size: v.Size, ModelSHA: v.ModelSHA, Decision: v.Decision, Waits: v.State == storage.Candidate}
 	report, st := reportOf(v), statementOf(v)
 	if report.Champion != nil {
-		better, _ := evaluation.Rule{Metric: r.Promote.Metric, Margin: r.Promote.Margin}.NotWorse(*report.Champion, report.Candidate)
+		better, _ := evaluation.Rule{Metric: r.Promote.Metric, Margin: r.Promote.Margin}.NotWorse(*report.Champion, report.Candidate, report.Comparison)
 		out.Better = &better
 	}
 	fillReport(out, r, report.Candidate)
+	if report.Comparison != nil {
+		out.Paired = report.Comparison
+		if old, err := s.DB.Version(ctx, report.ChampionID); err == nil {
+			out.PairedWith = old.Number
+		}
+	}
 	o := st.Options
 	out.Statement = ui.Statement{
 		Loss: st.Loss, Optimiser: fmt.Sprintf("%s, %g local, %g pooled, decay %g", st.Optimiser, o.LocalRate, o.PooledRate, o.Decay),
