@@ -30,6 +30,7 @@ func (w *Server) routes() {
 	operator.GET("/frames/:id/original", w.frameOriginal)
 	operator.GET("/frames/:id", w.framePage)
 	operator.POST("/frames/:id/corrections", w.correctForm)
+	operator.PUT("/frames/:id/marks", w.putMarks)
 	operator.GET("/inspections/:id", w.inspectionPage)
 	operator.GET("/inspections/:id/heat", w.heat)
 	operator.GET(ui.PathLabel, w.labelPage)
@@ -96,6 +97,7 @@ func guard(g *echo.Group, by ...echo.MiddlewareFunc) guarded { return guarded{g,
 
 func (g guarded) GET(path string, h echo.HandlerFunc)    { g.group.GET(path, h, g.by...) }
 func (g guarded) POST(path string, h echo.HandlerFunc)   { g.group.POST(path, h, g.by...) }
+func (g guarded) PUT(path string, h echo.HandlerFunc)    { g.group.PUT(path, h, g.by...) }
 func (g guarded) PATCH(path string, h echo.HandlerFunc)  { g.group.PATCH(path, h, g.by...) }
 func (g guarded) DELETE(path string, h echo.HandlerFunc) { g.group.DELETE(path, h, g.by...) }
 
@@ -112,6 +114,8 @@ func (w *Server) apiRoutes(api *echo.Group) {
 	operator.GET("/frames/:id/image", w.frameImage)
 	operator.GET("/frames/:id/thumb", w.frameThumb)
 	operator.POST("/frames/:id/corrections", w.postCorrection)
+	operator.GET("/frames/:id/marks", w.getMarks)
+	operator.PUT("/frames/:id/marks", w.putMarks)
 	operator.GET("/stations", w.listStations)
 	operator.GET("/recipes", w.listRecipes)
 	operator.GET("/recipes/:id", w.getRecipe)

@@ -16,6 +16,7 @@ type InspectionView struct {
 	Recipe   NamedRecipe
 	Classes  []vision.Class // in use
 	Region   vision.Region
+	Marks    int      // how many places people marked in it
 	Heat     []string // classes that have a heat map, the most probable first; none without one
 	Similar  []SimilarFrame
 	Readings []Reading
@@ -58,6 +59,26 @@ type Said struct {
 	Source string
 	Note   string
 	At     time.Time
+}
+
+// drawsAs is the class that drawing begins with: the label where it fails, else
+// what the model found, else the first class that fails.
+func drawsAs(v InspectionView) string {
+	names := []string{v.Part.Label.Name}
+	for _, f := range v.Part.Findings {
+		names = append(names, f.Class)
+	}
+	for _, c := range v.Classes {
+		names = append(names, c.Name)
+	}
+	for _, name := range names {
+		for _, c := range v.Classes {
+			if c.Name == name && !c.Pass {
+				return name
+			}
+		}
+	}
+	return names[len(names)-1]
 }
 
 func joined(line, station string) string {
