@@ -76,7 +76,7 @@ async function draw() {
   }
   view.setOptions({ cursor: 'default' });
   setHeat(0);
-  as(main.dataset.draws);
+  as(main.querySelector('.about').dataset.draws);
   main.classList.add('draws');
   for (const bar of main.querySelectorAll('.tools')) bar.hidden = 'drawing' in bar.dataset === false;
   showDrawing();

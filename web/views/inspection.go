@@ -65,7 +65,7 @@ func (s *Source) frame(ctx context.Context, f storage.Frame) (ui.InspectionView,
 	if err != nil {
 		return v, r, err
 	}
-	v.Recipe, v.Classes, v.Region = named(r), r.Classes, r.Region
+	v.Recipe, v.Classes, v.Region, v.Thresholds = named(r), r.Classes, r.Region, r.Thresholds
 	if f.State == storage.Quarantined {
 		v.Trouble = f.Trouble
 	}
