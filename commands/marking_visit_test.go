@@ -25,7 +25,6 @@ func TestAPersonDrawsWhereTheDefectIs(t *testing.T) {
 	s := startTaught(t)
 	i := s.post(rand.New(rand.NewPCG(15, 5)), "cut", "M-1")
 	b := s.signIn(fmt.Sprint("/inspections/", i.ID), 1280, 800)
-	shot(b, "before")
 	b.Click(`[data-draw]`)
 	b.Until("the picture can be drawn on", `!!document.querySelector('.drawing canvas') && !document.querySelector('[data-drawing]').hidden`)
 	b.Click(`.about button[data-class="cut"]`)
@@ -36,7 +35,6 @@ func TestAPersonDrawsWhereTheDefectIs(t *testing.T) {
 	b.Keys("z") // the second box was one too many
 	b.Keys("e")
 	stroke(b, .4, .4, .4, .6)
-	shot(b, "draw")
 	b.Click(`[data-draw-save]`)
 	b.Until("it is saved", `document.querySelector('[data-drawing]').hidden && document.querySelector('#toasts').innerText.includes('Marked places: 2')`)
 	b.Until("the frame is a cut", `document.querySelector('.about').dataset.label === 'cut'`)
@@ -70,7 +68,6 @@ func TestAPersonDrawsWhereTheDefectIs(t *testing.T) {
 	}
 	b.Click(`[data-draw]`)
 	b.Until("the marks are there again", `document.querySelectorAll('.drawing canvas').length > 0`)
-	shot(b, "again")
 	b.Keys("e")
 	stroke(b, .8, .75, .8, .75)
 	b.Keys("\r")
