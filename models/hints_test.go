@@ -38,7 +38,7 @@ func TestTrainingLearnsFromMarksInTrainingFramesAlone(t *testing.T) {
 	n := p.mark(p.frames(storage.TrainShare), kind)
 	third := p.train(first.RecipeID)
 	s, r := parse(t, third)
-	if want := s.Options.WithMarks(); s.Marked != n || s.Loss != head.MarkedLoss || s.Options != want || third.HeadKey == first.HeadKey {
+	if want := head.ForFrames(3 * 8).WithMarks(); s.Marked != n || s.Loss != head.MarkedLoss || s.Options != want || third.HeadKey == first.HeadKey {
 		t.Errorf("%d marked frames, want %d; loss %s, options %+v", s.Marked, n, s.Loss, s.Options)
 	}
 	if r.Candidate.Accuracy.Value < 5.0/6 {
