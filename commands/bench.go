@@ -19,6 +19,7 @@ type Bench struct {
 	PerClass int      `help:"Train on so many pictures of each class only; 0 means all." placeholder:"N"`
 	Size     int      `help:"Side of the network's input, a multiple of 32 from 224 to 896." default:"224"`
 	Mirror   bool     `help:"Look at each training picture mirrored too; --no-mirror where classes differ by their direction only." default:"true" negatable:""`
+	Masks    string   `help:"Folder of PNG masks, bright where the defect is: train on those of the train half too, and say how often the heat map peaks in the defect." placeholder:"FOLDER" type:"existingdir"`
 	Seed     uint64   `help:"Seed of the training." default:"1"`
 	Pass     []string `help:"Classes that pass; without it those named good, ok or pass."`
 	Threads  int      `help:"Threads of OpenCV; 0 means one a core, or with --http one a worker." default:"0"`
@@ -41,6 +42,7 @@ version is, then prints one JSON object on standard output.
 Examples:
   loupe bench --data parts.csv                  all training pictures
   loupe bench --data parts.csv --per-class 10   ten pictures a class
+  loupe bench --data parts.csv --masks masks/   with what is marked in the pictures
   loupe bench --data parts.csv --http --frames 10000   frames a second and memory of a whole server
   loupe bench --data parts.csv --drift          frames until a drift is noticed, and false alarms
   loupe bench --data parts.csv --next           labels needed, by chance and as Loupe suggests

@@ -38,6 +38,7 @@ type benchResult struct {
 	AUROC        *float64                 `json:"auroc,omitempty"`
 	PerClass     []evaluation.ClassReport `json:"per_class"`
 	Confusion    [][]int                  `json:"confusion"`
+	Hints        *benchHints              `json:"hints,omitempty"` // with --masks
 	FeaturesMS   quantiles                `json:"features_ms"`
 	InferMS      quantiles                `json:"infer_ms"`
 	RawForwardMS quantiles                `json:"raw_forward_ms"`
@@ -122,14 +123,21 @@ func (b *Bench) inProcess(pictures []picture, classes []string) (*benchResult, e
 	}
 	o := head.ForFrames(len(train))
 	o.Seed = b.Seed
+	var source head.Source = cached{stores, train, classes}
+	if b.Masks != "" {
+		h, marked, err := b.hints(cached{stores, train, classes})
+		if err != nil {
+			return nil, err
+		}
+		source, o, r.Hints = h, o.WithMarks(), &benchHints{Marked: marked}
+	}
 	bar := newBar(o.Epochs, "training")
 	began := time.Now()
-	h, err := head.Fit(context.Background(), cached{stores, train, classes}, classes, b.Size, o, func(p head.Progress) error { return bar.Set(p.Epoch) })
+	h, err := head.Fit(context.Background(), source, classes, b.Size, o, func(p head.Progress) error { return bar.Set(p.Epoch) })
 	if err != nil {
 		return nil, err
 	}
 	r.TrainS = time.Since(began).Seconds()
-	source := cached{stores, train, classes}
 	if r.Calibration.Calibration, err = head.Calibrate(context.Background(), h, source, func(head.Progress) error { return nil }); err != nil {
 		return nil, err
 	}
@@ -257,6 +265,15 @@ func (b *Bench) judge(r *benchResult, h *head.Head, test []picture, trained map[
 		picture.Close()
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.path, err)
+		}
+		if r.Hints != nil {
+			m, err := b.maskOf(p)
+			if err != nil {
+				return err
+			}
+			if m != nil {
+				r.Hints.peak(m, j)
+			}
 		}
 		samples = append(samples, sample(p.class, b.passes(p.class), classes, j))
 		before = append(before, uncalibrated(h, samples[len(samples)-1], j))

@@ -158,6 +158,8 @@ func TestEachOperationAnswersAsTheDocumentSays(t *testing.T) {
 		{"POST", "/api/v1/corrections/undo", `{"corrections":[26]}`, 200}, {"POST", "/api/v1/corrections/undo", `{"corrections":[]}`, 422},
 		{"POST", "/api/v1/frames/2/confirm", `{"label_id":2}`, 201}, {"POST", "/api/v1/frames/2/confirm", `{"label_id":2}`, 409}, {"POST", "/api/v1/frames/2/confirm", `{}`, 409},
 		{"POST", recipe + "/groups", "", 202}, {"GET", recipe + "/groups", "", 200}, {"POST", recipe + "/suspects", "", 202}, {"GET", recipe + "/suspects?n=5", "", 200}, {"GET", "/api/v1/recipes/999/suspects", "", 404},
+		{"GET", frame + "/marks", "", 200}, {"PUT", frame + "/marks", `{"marks":[{"class":"stain","shape":"box","box":[0.2,0.3,0.1,0.1]}]}`, 200}, {"PUT", frame + "/marks", `{"marks":[{"class":"stain","shape":"box","box":[2,0,0,0]}]}`, 422},
+		{"PUT", frame + "/marks", `{"marks":[{"class":"nosuch","shape":"box","box":[0.2,0.3,0.1,0.1]}]}`, 422}, {"PUT", frame + "/marks", `{}`, 422}, {"PUT", "/api/v1/frames/999/marks", `{"marks":[]}`, 404}, {"GET", "/api/v1/frames/999/marks", "", 404},
 		{"POST", recipe + "/train", "", 202}, {"POST", "/api/v1/recipes/999/train", "", 404}, {"POST", recipe + "/rollback", "", 409}, {"POST", "/api/v1/versions/1/promote", `{}`, 409},
 		{"DELETE", "/api/v1/jobs/1", "", 409}, {"DELETE", "/api/v1/jobs/999", "", 404},
 		{"POST", "/api/v1/stations", fmt.Sprintf(`{"name":"new","line":"B","recipe_id":%d}`, s.recipe.ID), 201}, {"POST", "/api/v1/stations", `{"name":"","recipe_id":1}`, 422}, {"POST", "/api/v1/stations", `{"name":"x","recipe_id":99}`, 404},

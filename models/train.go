@@ -18,9 +18,10 @@ type Statement struct {
 	Loss           string               `json:"loss"`
 	Optimiser      string               `json:"optimiser"`
 	Options        head.Options         `json:"options"`
-	Views          int                  `json:"views"`    // of each training frame, mirrored
-	Backbone       string               `json:"backbone"` // SHA-256
-	Data           string               `json:"data"`     // SHA-256 of the data set
+	Views          int                  `json:"views"`            // of each training frame, mirrored
+	Marked         int                  `json:"marked,omitempty"` // training frames that taught by what is marked in them too
+	Backbone       string               `json:"backbone"`         // SHA-256
+	Data           string               `json:"data"`             // SHA-256 of the data set
 	Counts         []storage.ClassCount `json:"counts"`
 	Lacking        []Lack               `json:"lacking,omitempty"`
 	LastCorrection int64                `json:"last_correction"` // the newest that it learned from
@@ -180,9 +181,12 @@ func (t *training) featureProgress(ctx context.Context, done, all int, left time
 func (t *training) fit(ctx context.Context) (*head.Head, Statement, error) {
 	s := Statement{Loss: head.Loss, Optimiser: head.Optimiser, Backbone: BackboneSHA256, Data: storage.DatasetDigest(t.data)}
 	o := head.ForFrames(len(t.train))
-	source, err := t.features.source(t.prep, views(t.recipe), t.train, t.classes)
+	source, marked, err := t.source(ctx)
 	if err != nil {
 		return nil, s, err
+	}
+	if marked > 0 {
+		o, s.Loss, s.Marked = o.WithMarks(), head.MarkedLoss, marked
 	}
 	began := time.Now()
 	h, err := head.Fit(ctx, source, t.classes, t.prep.Size, o, func(p head.Progress) error {
@@ -210,7 +214,7 @@ func (t *training) fit(ctx context.Context) (*head.Head, Statement, error) {
 
 // calibrate gives the head its temperature, by the training share alone.
 func (t *training) calibrate(ctx context.Context, h *head.Head, s *Statement) error {
-	source, err := t.features.source(t.prep, views(t.recipe), t.train, t.classes)
+	source, _, err := t.source(ctx)
 	if err != nil {
 		return err
 	}

@@ -190,3 +190,55 @@ func scanMarking(s scanner) (Marking, error) {
 func (db *DB) Markings(ctx context.Context, frameID int64) ([]Marking, error) {
 	return list(ctx, db.read, scanMarking, `SELECT `+markingColumns+` FROM markings WHERE frame_id = ? ORDER BY id`, frameID)
 }
+
+// MarksInForce gives what is marked in the frames of a data set, by frame ID; none
+// for a frame without marks.
+func (db *DB) MarksInForce(ctx context.Context, frames []LabelledFrame) (map[int64][]Mark, error) {
+	var ids []int64
+	for _, f := range frames {
+		if f.MarkingID > 0 {
+			ids = append(ids, f.MarkingID)
+		}
+	}
+	all := make(map[int64][]Mark, len(ids))
+	for some := range slices.Chunk(ids, exportBatch) {
+		markings, err := list(ctx, db.read, scanMarking, `SELECT m.id, m.frame_id, m.marks_json, m.person, m.source, m.at
+			FROM json_each(?) j CROSS JOIN markings m ON m.id = j.value`, marshal(some))
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range markings {
+			all[m.FrameID] = m.Marks
+		}
+	}
+	return all, nil
+}
+
+// SetMarks stores what a person marked in a frame, in place of what was marked
+// before; no marks take it back. Invalid for a class that the recipe does not have
+// in use.
+func (db *DB) SetMarks(ctx context.Context, m Marking) (Marking, error) {
+	err := db.change(ctx, func(tx *sql.Tx) error {
+		var recipe int64
+		err := tx.QueryRowContext(ctx, `SELECT recipe_id FROM frames WHERE id = ?`, m.FrameID).Scan(&recipe)
+		if err == sql.ErrNoRows {
+			return fail(NotFound, "there is no frame %d", m.FrameID)
+		}
+		if err != nil {
+			return err
+		}
+		for _, one := range m.Marks {
+			var known bool
+			if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM classes WHERE recipe_id = ? AND name = ? AND archived_at IS NULL)`, recipe, one.Class).Scan(&known); err != nil {
+				return err
+			}
+			if !known {
+				return fail(Invalid, "the recipe has no class %q", one.Class)
+			}
+		}
+		m.At = db.now()
+		m.ID, err = db.mark(ctx, tx, recipe, m)
+		return err
+	})
+	return m, err
+}

@@ -31,6 +31,7 @@ func (w *Server) routes() {
 	operator.GET("/frames/:id/original", w.frameOriginal)
 	operator.GET("/frames/:id", w.framePage)
 	operator.POST("/frames/:id/corrections", w.correctForm)
+	operator.PUT("/frames/:id/marks", w.putMarks)
 	operator.GET("/inspections/:id", w.inspectionPage)
 	operator.GET("/inspections/:id/heat", w.heat)
 	operator.GET(ui.PathLabel, w.labelPage)
@@ -110,6 +111,7 @@ func guard(g *echo.Group, by ...echo.MiddlewareFunc) guarded { return guarded{g,
 
 func (g guarded) GET(path string, h echo.HandlerFunc)    { g.group.GET(path, h, g.by...) }
 func (g guarded) POST(path string, h echo.HandlerFunc)   { g.group.POST(path, h, g.by...) }
+func (g guarded) PUT(path string, h echo.HandlerFunc)    { g.group.PUT(path, h, g.by...) }
 func (g guarded) PATCH(path string, h echo.HandlerFunc)  { g.group.PATCH(path, h, g.by...) }
 func (g guarded) DELETE(path string, h echo.HandlerFunc) { g.group.DELETE(path, h, g.by...) }
 
@@ -134,6 +136,8 @@ func (w *Server) apiRoutes(api *echo.Group) {
 	operator.GET("/recipes/:id/groups", w.getGroups)
 	operator.POST("/recipes/:id/groups", w.startJob(models.GroupJob))
 	operator.GET("/recipes/:id/suspects", w.getSuspects)
+	operator.GET("/frames/:id/marks", w.getMarks)
+	operator.PUT("/frames/:id/marks", w.putMarks)
 	operator.GET("/stations", w.listStations)
 	operator.GET("/recipes", w.listRecipes)
 	operator.GET("/recipes/:id", w.getRecipe)

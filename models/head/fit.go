@@ -22,7 +22,11 @@ type Options struct {
 	Decay      float64 `json:"decay"`       // added to the gradient, times the weight
 	Sharpness  float64 `json:"sharpness"`   // of the log-sum-exp pooling
 	Average    int     `json:"average"`     // the weights are the mean over so many last passes
-	Seed       uint64  `json:"seed"`        // of the order of the frames
+	// What the places that people marked count beside the class of their frame, and
+	// the places of frames where nothing is marked; 0 where nobody marked any.
+	MarkWeight  float64 `json:"mark_weight,omitempty"`
+	ClearWeight float64 `json:"clear_weight,omitempty"`
+	Seed        uint64  `json:"seed"` // of the order of the frames
 }
 
 // Defaults are the options that were measured for hundreds of frames and more.
@@ -42,6 +46,19 @@ func ForFrames(frames int) Options {
 	if frames < fewFrames {
 		o.Epochs, o.Batch, o.PooledRate, o.Decay = 50, 8, 3e-4, 1e-4
 	}
+	return o
+}
+
+// WithMarks are the options where people marked places in training frames: these
+// teach faster than the classes of frames do, so that half of the passes are enough
+// and more of them learn by heart. Chosen by cross-validation on the training half
+// of the magnetic tiles, four folds with tiles held out whole: the balanced accuracy
+// is 54.7 % without masks, 65.5 with weights 1 and 0.3 and all passes, 60.7 with
+// twice as many, 65.9 with half of them, and 67.1 with these weights and half of
+// them; two points between neighbours are chance.
+func (o Options) WithMarks() Options {
+	o.Epochs = max(1, o.Epochs*12/25)
+	o.MarkWeight, o.ClearWeight = 6, 2
 	return o
 }
 
@@ -81,7 +98,7 @@ func Fit(ctx context.Context, source Source, classes []string, size int, o Optio
 		return nil, err
 	}
 	m := newModel(h)
-	f := &fitter{model: m, source: source, weights: weights, adam: newAdam(m.params), total: newGradient(len(classes))}
+	f := &fitter{model: m, source: source, weights: weights, hints: hintsOf(source, len(classes), size, o), adam: newAdam(m.params), total: newGradient(len(classes))}
 	for range shards {
 		f.grads = append(f.grads, newGradient(len(classes)))
 		f.scratch = append(f.scratch, newScratch(len(classes), size))
@@ -127,6 +144,7 @@ type fitter struct {
 	*model
 	source   Source
 	weights  []float32
+	hints    *hints
 	adam     *adam
 	total    *gradient
 	grads    []*gradient
@@ -211,12 +229,25 @@ func (f *fitter) shard(s int, frames []int, pass int) error {
 	g.reset()
 	for i := s; i < len(frames); i += shards {
 		frame := frames[i]
-		if err := f.source.Read(frame, (frame+pass)%f.source.Views(), &f.features[s]); err != nil {
+		view := (frame + pass) % f.source.Views()
+		if err := f.source.Read(frame, view, &f.features[s]); err != nil {
 			return err
 		}
 		class := f.source.Class(frame)
 		f.forward(&f.features[s], f.scratch[s])
-		f.backward(&f.features[s], class, f.weights[class], f.scratch[s], g)
+		f.backward(&f.features[s], class, f.weights[class], f.scratch[s], g, f.hint(frame, view, s))
 	}
 	return nil
+}
+
+// hint gives what the marks of a frame add to its derivative.
+func (f *fitter) hint(frame, view, s int) func() {
+	return func() {
+		if f.hints == nil {
+			return
+		}
+		if places := f.hints.Places(frame); places != nil {
+			f.model.hint(f.hints, places, view, f.weights[f.source.Class(frame)], f.scratch[s], f.grads[s])
+		}
+	}
 }

@@ -144,6 +144,12 @@ func TestGradientAgreesWithDifferences(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(9, 9))
 	m := newModel(h)
+	marked := []int8{Clear, 0, 1, 2, Unknown, Clear}
+	hinted := &hints{passes: []bool{false, true, false}, all: true, side: side / 8, options: Options{MarkWeight: 0.7, ClearWeight: 0.4}}
+	places := make([]int8, hinted.side*hinted.side)
+	for i := range places {
+		places[i] = marked[rng.IntN(len(marked))]
+	}
 	for _, p := range m.params {
 		for i := range p {
 			p[i] = float32(rng.NormFloat64() * 0.05)
@@ -163,6 +169,7 @@ func TestGradientAgreesWithDifferences(t *testing.T) {
 				total += math.Exp(float64(v - s.logits[0]))
 			}
 			sum += w * (math.Log(total) + float64(s.logits[0]-s.logits[source.classes[i]]))
+			sum += w * hintLoss(m, s, hinted, places, i%4)
 			mass += w
 		}
 		return sum / mass
@@ -171,7 +178,12 @@ func TestGradientAgreesWithDifferences(t *testing.T) {
 	m.fold()
 	for i := range source.frames {
 		m.forward(&source.frames[i], s)
-		m.backward(&source.frames[i], source.classes[i], weights[source.classes[i]], s, g)
+		m.backward(&source.frames[i], source.classes[i], weights[source.classes[i]], s, g, func() {
+			m.hint(hinted, places, i%4, weights[source.classes[i]], s, g)
+		})
+	}
+	if want := loss(); math.Abs(g.loss/g.mass-want) > 1e-3*want {
+		t.Errorf("the loss is said to be %g, it is %g", g.loss/g.mass, want)
 	}
 	derivatives := m.standardised(g)
 	for group, p := range m.params {
@@ -186,7 +198,7 @@ func TestGradientAgreesWithDifferences(t *testing.T) {
 				}
 			}
 			length = math.Sqrt(dot(direction, direction))
-			const step = 0.02
+			const step = 0.005
 			var around [2]float64
 			old := append([]float32(nil), p...)
 			for n, sign := range []float32{1, -1} {
@@ -203,6 +215,38 @@ func TestGradientAgreesWithDifferences(t *testing.T) {
 			}
 		}
 	}
+}
+
+// hintLoss is the loss at the marked places of a view, written down plainly.
+func hintLoss(m *model, s *scratch, h *hints, places []int8, view int) float64 {
+	var inside, outside, marked, clear float64
+	for y := range h.side {
+		for x := range h.side {
+			fx, fy := x, y
+			if view == 1 || view == 3 {
+				fx = h.side - 1 - x
+			}
+			if view >= 2 {
+				fy = h.side - 1 - y
+			}
+			var z [3]float64
+			var total float64
+			for c := range z {
+				z[c] = math.Exp(float64(s.class(s.heat, 0, c)[y*h.side+x] + m.localBias[c]))
+				total += z[c]
+			}
+			switch v := places[fy*h.side+fx]; v {
+			case Unknown:
+			case Clear: // class 1 passes
+				outside -= math.Log(z[1] / total)
+				clear++
+			default:
+				inside -= math.Log(z[v] / total)
+				marked++
+			}
+		}
+	}
+	return h.options.MarkWeight*inside/marked + h.options.ClearWeight*outside/clear
 }
 
 func TestStandardisationIsThatOfTheTaps(t *testing.T) {

@@ -26,6 +26,18 @@ func (s subset) Read(i, view int, f *Features) error {
 	return s.Source.Read(s.frames[i], view, f)
 }
 
+func (s subset) Places(i int) []int8 {
+	if h, ok := s.Source.(Hinted); ok {
+		return h.Places(s.frames[i])
+	}
+	return nil
+}
+
+func (s subset) Passes(class int) bool {
+	h, ok := s.Source.(Hinted)
+	return ok && h.Passes(class)
+}
+
 // part is a physical part with its frames.
 type part struct {
 	name   string

@@ -54,8 +54,9 @@ func (g *gradient) add(o *gradient) {
 }
 
 // backward adds the derivative of one frame's weighted cross-entropy. forward
-// must have run on s just before: gmaps[0] holds what each place gave.
-func (m *model) backward(f *Features, class int, weight float32, s *scratch, g *gradient) {
+// must have run on s just before: gmaps[0] holds what each place gave. also may
+// add to what the local maps are told.
+func (m *model) backward(f *Features, class int, weight float32, s *scratch, g *gradient, also func()) {
 	g.loss += float64(weight) * -math.Log(math.Max(float64(s.p[class]), 1e-12))
 	g.mass += float64(weight)
 	for c := range m.k {
@@ -69,6 +70,10 @@ func (m *model) backward(f *Features, class int, weight float32, s *scratch, g *
 		g0 := s.class(s.gmaps[0], 0, c)
 		blas32.Scal(d/s.sum[c], vector(g0))
 		g.mapSum[0][c] += d
+	}
+	also()
+	for c := range m.k {
+		g0 := s.class(s.gmaps[0], 0, c)
 		for t := 1; t < 3; t++ {
 			small := s.class(s.gmaps[t], t, c)
 			s.ups[t].transpose(g0, small)

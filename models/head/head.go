@@ -19,8 +19,9 @@ var Channels = [3]int{40, 112, 320}
 
 // What a training states about itself.
 const (
-	Loss      = "class-weighted cross-entropy"
-	Optimiser = "Adam"
+	Loss       = "class-weighted cross-entropy"
+	MarkedLoss = Loss + ", of frames and of the places marked in them"
+	Optimiser  = "Adam"
 )
 
 // Features are one frame's, for an input of side S.

@@ -9,23 +9,25 @@ import (
 
 // InspectionView is the page of one inspection.
 type InspectionView struct {
-	Part     Part
-	Judged   bool // false for a frame that was never judged (imported, waiting, quarantined)
-	Station  string
-	Line     string
-	Recipe   NamedRecipe
-	Classes  []vision.Class // in use
-	Region   vision.Region
-	Heat     []string // classes that have a heat map, the most probable first; none without one
-	Similar  []SimilarFrame
-	Readings []Reading
-	TakenAt  time.Time
-	Timings  vision.Timings
-	Worker   string
-	Format   string // "jpeg", …
-	Bytes    int64
-	Source   string // file name of an imported frame
-	Share    string // "train", "test" or ""
+	Part       Part
+	Judged     bool // false for a frame that was never judged (imported, waiting, quarantined)
+	Station    string
+	Line       string
+	Recipe     NamedRecipe
+	Classes    []vision.Class // in use
+	Region     vision.Region
+	Thresholds vision.Thresholds // today's
+	Marks      int               // how many places people marked in it
+	Heat       []string          // classes that have a heat map, the most probable first; none without one
+	Similar    []SimilarFrame
+	Readings   []Reading
+	TakenAt    time.Time
+	Timings    vision.Timings
+	Worker     string
+	Format     string // "jpeg", …
+	Bytes      int64
+	Source     string // file name of an imported frame
+	Share      string // "train", "test" or ""
 
 	PictureRemoved time.Time // by the recipe's rule; zero while it is kept
 	Trouble        string    // why the frame is in quarantine, "" where it is not
@@ -58,6 +60,26 @@ type Said struct {
 	Source string
 	Note   string
 	At     time.Time
+}
+
+// drawsAs is the class that drawing begins with: the label where it fails, else
+// what the model found, else the first class that fails.
+func drawsAs(v InspectionView) string {
+	names := []string{v.Part.Label.Name}
+	for _, f := range v.Part.Findings {
+		names = append(names, f.Class)
+	}
+	for _, c := range v.Classes {
+		names = append(names, c.Name)
+	}
+	for _, name := range names {
+		for _, c := range v.Classes {
+			if c.Name == name && !c.Pass {
+				return name
+			}
+		}
+	}
+	return names[len(names)-1]
 }
 
 func joined(line, station string) string {

@@ -65,7 +65,7 @@ func (s *Source) frame(ctx context.Context, f storage.Frame) (ui.InspectionView,
 	if err != nil {
 		return v, r, err
 	}
-	v.Recipe, v.Classes, v.Region = named(r), r.Classes, r.Region
+	v.Recipe, v.Classes, v.Region, v.Thresholds = named(r), r.Classes, r.Region, r.Thresholds
 	if f.State == storage.Quarantined {
 		v.Trouble = f.Trouble
 	}
@@ -80,6 +80,13 @@ func (s *Source) frame(ctx context.Context, f storage.Frame) (ui.InspectionView,
 		v.Readings = append(v.Readings, ui.Reading{Name: name, Value: reading(value)})
 	}
 	sort.Slice(v.Readings, func(i, j int) bool { return v.Readings[i].Name < v.Readings[j].Name })
+	markings, err := s.DB.Markings(ctx, f.ID)
+	if err != nil {
+		return v, r, err
+	}
+	if n := len(markings); n > 0 {
+		v.Marks = len(markings[n-1].Marks)
+	}
 	history, err := s.DB.Corrections(ctx, f.ID)
 	if err != nil {
 		return v, r, err
