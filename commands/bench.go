@@ -23,6 +23,10 @@ type Bench struct {
 	Pass     []string `help:"Classes that pass; without it those named good, ok or pass."`
 	Threads  int      `help:"Threads of OpenCV; 0 means one a core, or with --http one a worker." default:"0"`
 
+	GoodOnly    bool    `help:"Instead learn from the good training pictures alone, and say how well that finds the bad test pictures."`
+	FalseAlarms float64 `help:"Share of known pictures that may be taken for unlike them, for --good-only and --unseen." default:"0.01"`
+	Bank        int     `help:"Places of known pictures that a version keeps; 0 means as many as Loupe keeps." placeholder:"N"`
+
 	HTTP    bool `help:"Instead measure a whole server: train, then post the test half over 8 connections." name:"http"`
 	Workers int  `help:"With --http: vision workers." default:"2"`
 	Frames  int  `help:"With --http: post at least so many frames, the test half over and over." placeholder:"N"`
@@ -39,6 +43,7 @@ Examples:
   loupe bench --data parts.csv                  all training pictures
   loupe bench --data parts.csv --per-class 10   ten pictures a class
   loupe bench --data parts.csv --http --frames 10000   frames a second and memory of a whole server
+  loupe bench --data parts.csv --good-only      from good pictures alone
   loupe bench --data parts.csv --next           labels needed, by chance and as Loupe suggests
   loupe bench --data parts.csv --http --learn   from a correction to the new champion
 
@@ -65,6 +70,8 @@ func (b *Bench) Validate() error {
 		return usage("--size must be a multiple of 32 from 224 to 896")
 	case b.PerClass < 0 || b.Threads < 0 || b.Frames < 0 || b.Workers < 1:
 		return usage("--per-class, --threads and --frames take 0 or more, --workers 1 or more")
+	case !(b.FalseAlarms > 0 && b.FalseAlarms < 0.5) || b.Bank < 0 || b.Bank > 0 && b.Bank < 10:
+		return usage("--false-alarms is more than 0 and less than 0.5, --bank 10 or more")
 	}
 	return nil
 }
@@ -79,6 +86,8 @@ func (b *Bench) Run() error {
 	switch {
 	case b.HTTP:
 		result, err = b.server(pictures, classes)
+	case b.GoodOnly:
+		result, err = b.goodOnly(pictures)
 	case b.Next:
 		result, err = b.next(pictures, classes)
 	default:
