@@ -38,7 +38,7 @@ func (j *Judgement) Doubt(novelty float64, m NoveltyMap, region Region, width, h
 		}
 		return
 	}
-	if j.Novelty < 1 {
+	if Known(novelty) {
 		return
 	}
 	j.Verdict, j.Reason = Unsure, Unseen
@@ -61,6 +61,10 @@ func (j *Judgement) Doubt(novelty float64, m NoveltyMap, region Region, width, h
 		j.Heat.Data = append(j.Heat.Data, uint8(255*min(max((v-0.5)/float32(j.Novelty-0.5), 0), 1)))
 	}
 }
+
+// Known says whether a frame of such a novelty is like the training frames; one
+// that is no number is not.
+func Known(novelty float64) bool { return novelty >= 0 && novelty < 1 }
 
 // mostNovel bounds a novelty, so that it is a number everywhere.
 const mostNovel = 1e6
