@@ -24,6 +24,7 @@ type Bench struct {
 	Threads  int      `help:"Threads of OpenCV; 0 means one a core, or with --http one a worker." default:"0"`
 
 	GoodOnly    bool    `help:"Instead learn from the good training pictures alone, and say how well that finds the bad test pictures."`
+	Unseen      string  `help:"Leave this class out of the training, and say how often its test pictures are noticed as unlike anything seen." placeholder:"CLASS"`
 	FalseAlarms float64 `help:"Share of known pictures that may be taken for unlike them, for --good-only and --unseen." default:"0.01"`
 	Bank        int     `help:"Places of known pictures that a version keeps; 0 means as many as Loupe keeps." placeholder:"N"`
 
@@ -44,6 +45,7 @@ Examples:
   loupe bench --data parts.csv --per-class 10   ten pictures a class
   loupe bench --data parts.csv --http --frames 10000   frames a second and memory of a whole server
   loupe bench --data parts.csv --good-only      from good pictures alone
+  loupe bench --data parts.csv --unseen crack   is a class noticed that was never shown?
   loupe bench --data parts.csv --next           labels needed, by chance and as Loupe suggests
   loupe bench --data parts.csv --http --learn   from a correction to the new champion
 

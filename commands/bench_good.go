@@ -2,12 +2,14 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
 
 	"loupe/models"
 	"loupe/models/features"
+	"loupe/models/head"
 	"loupe/models/novelty"
 	"loupe/models/onnx"
 	"loupe/vision"
@@ -193,4 +195,56 @@ func above(a, b []float64) float64 {
 		}
 	}
 	return sum / float64(max(1, len(a)*len(b)))
+}
+
+// know gives a head the bank of its training pictures.
+func (b *Bench) know(h *head.Head, source head.Source) (*novelty.Statement, error) {
+	o := novelty.Defaults(b.FalseAlarms)
+	o.Seed = b.Seed
+	if b.Bank > 0 {
+		o.Bank = b.Bank
+	}
+	bank, s, err := novelty.Fit(context.Background(), source, b.Size, o)
+	if errors.Is(err, novelty.ErrTooFew) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	h.Bank = bank
+	return &s, nil
+}
+
+// noticed counts what a classifier with a bank says about test pictures of
+// classes that it learned, and of one that it did not.
+type noticed struct {
+	Known       int     `json:"known"`
+	FalseAlarms float64 `json:"false_alarms"` // share of the known that are taken for unlike anything seen
+	Class       string  `json:"unseen,omitempty"`
+	Unseen      int     `json:"unseen_pictures"`
+	Noticed     float64 `json:"noticed"`   // share of the unseen that are unlike anything seen
+	Unsure      float64 `json:"unsure"`    // share of the unseen that are Unsure for this reason or another
+	Confident   float64 `json:"confident"` // share of the unseen that get OK or NG
+	OK          float64 `json:"ok"`        // share of the unseen that get OK
+}
+
+func (n *noticed) count(class, unseen string, j vision.Judgement) {
+	mean := func(share *float64, n int, hit bool) {
+		one := 0.0
+		if hit {
+			one = 1
+		}
+		*share += (one - *share) / float64(n)
+	}
+	if class != unseen {
+		n.Known++
+		mean(&n.FalseAlarms, n.Known, j.Reason == vision.Unseen)
+		return
+	}
+	n.Class = class
+	n.Unseen++
+	mean(&n.Noticed, n.Unseen, j.Reason == vision.Unseen)
+	mean(&n.Unsure, n.Unseen, j.Verdict == vision.Unsure)
+	mean(&n.Confident, n.Unseen, j.Verdict != vision.Unsure)
+	mean(&n.OK, n.Unseen, j.Verdict == vision.OK)
 }

@@ -89,7 +89,7 @@ func (t *training) reportClasses() []string {
 	for _, c := range t.recipe.Archived {
 		names = append(names, c.Name)
 	}
-	return append(names, vision.Unseen)
+	return names
 }
 
 // predict runs a head over the test share, with the same decision as live.

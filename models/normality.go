@@ -133,4 +133,3 @@ func fairly(r storage.Result, passes bool) string {
 	}
 	return r.Predicted
 }
-

@@ -79,6 +79,8 @@ type Part struct {
 	Score         float64
 	Probabilities []vision.Probability // all classes, most probable first
 	Findings      []vision.Finding
+	Novelty       float64 // as of vision.Judgement
+	Reason        string
 	Width, Height int // of the upright picture, pixels
 	Serial, Lot   string
 	At            time.Time // judged
@@ -156,6 +158,8 @@ func verdictClass(v vision.Verdict) string {
 // Why says in one sentence what a verdict rests on.
 func Why(ctx context.Context, p Part) string {
 	switch {
+	case p.Reason == vision.Unseen:
+		return T(ctx, "why.unseen", "Place", place(ctx, p), "Times", fixed(p.Novelty, 1))
 	case p.Verdict == vision.Unsure && len(p.Probabilities) > 1:
 		a, b := p.Probabilities[0], p.Probabilities[1]
 		if b.P < 0.02 {
@@ -211,5 +215,11 @@ func colorOf(classes []vision.Class, name string) string {
 			return c.Color
 		}
 	}
+	if name == vision.Unseen {
+		return UnseenColor
+	}
 	return "#7d8a90"
 }
+
+// UnseenColor marks what is unlike all training frames, in pictures and lists.
+const UnseenColor = "#b5179e"
