@@ -58,7 +58,7 @@ const similarAmong = 3000
 
 // Similar finds the n labelled frames of the same recipe that look most like a
 // frame, most similar first: by the cosine of their pooled features, standardised
-// as the champion's head does, or where it has none, over the labelled frames.
+// as the champion's head does, or where it has no scale, over the labelled frames.
 func (p *PooledCache) Similar(ctx context.Context, frameID int64, n int) ([]SimilarFrame, error) {
 	f, err := p.db.Frame(ctx, frameID)
 	if err != nil {
@@ -128,7 +128,9 @@ func (p *PooledCache) scale(ctx context.Context, v storage.Version, store *featu
 		if err != nil {
 			return scale{}, err
 		}
-		return scale{h.PooledMean, h.PooledStd}, nil
+		if !h.NormalOnly() { // one of good parts only has no scale
+			return scale{h.PooledMean, h.PooledStd}, nil
+		}
 	}
 	var sum, square [onnx.PooledLen]float64
 	x := make([]float32, onnx.PooledLen)
