@@ -24,14 +24,18 @@ type Bench struct {
 	Pass     []string `help:"Classes that pass; without it those named good, ok or pass."`
 	Threads  int      `help:"Threads of OpenCV; 0 means one a core, or with --http one a worker." default:"0"`
 
-	HTTP    bool    `help:"Instead measure a whole server: train, then post the test half over 8 connections." name:"http"`
-	Workers int     `help:"With --http: vision workers." default:"2"`
-	Frames  int     `help:"With --http: post at least so many frames, the test half over and over." placeholder:"N"`
-	Next    bool    `help:"Instead simulate labelling the train half, in random order and in the order that Loupe suggests."`
-	Drift   bool    `help:"Instead dim, defocus and shift the test half, and count the frames until the drift is noticed."`
-	Learn   bool    `help:"With --http: also time ten corrections until the new champion judges."`
-	SVG     string  `help:"With --next: draw the curves into this file." name:"svg" placeholder:"FILE"`
-	Flip    float64 `help:"Instead give so large a share of the train half wrong labels, and say how many are found in the first 8 % of the suspects." placeholder:"SHARE"`
+	HTTP        bool    `help:"Instead measure a whole server: train, then post the test half over 8 connections." name:"http"`
+	Workers     int     `help:"With --http: vision workers." default:"2"`
+	Frames      int     `help:"With --http: post at least so many frames, the test half over and over." placeholder:"N"`
+	Next        bool    `help:"Instead simulate labelling the train half, in random order and in the order that Loupe suggests."`
+	Drift       bool    `help:"Instead dim, defocus and shift the test half, and count the frames until the drift is noticed."`
+	Learn       bool    `help:"With --http: also time ten corrections until the new champion judges."`
+	SVG         string  `help:"With --next: draw the curves into this file." name:"svg" placeholder:"FILE"`
+	Flip        float64 `help:"Instead give so large a share of the train half wrong labels, and say how many are found in the first 8 % of the suspects." placeholder:"SHARE"`
+	GoodOnly    bool    `help:"Instead learn from the good training pictures alone, and say how well that finds the bad test pictures."`
+	Unseen      string  `help:"Leave this class out of the training, and say how often its test pictures are noticed as unlike anything seen." placeholder:"CLASS"`
+	FalseAlarms float64 `help:"Share of known pictures that may be taken for unlike them, for --good-only and --unseen." default:"0.01"`
+	Bank        int     `help:"Places of known pictures that a version keeps; 0 means as many as Loupe keeps." placeholder:"N"`
 }
 
 // Help teaches the command.
@@ -45,6 +49,8 @@ Examples:
   loupe bench --data parts.csv --masks masks/   with what is marked in the pictures
   loupe bench --data parts.csv --http --frames 10000   frames a second and memory of a whole server
   loupe bench --data parts.csv --drift          frames until a drift is noticed, and false alarms
+  loupe bench --data parts.csv --good-only      from good pictures alone
+  loupe bench --data parts.csv --unseen crack   is a class noticed that was never shown?
   loupe bench --data parts.csv --next           labels needed, by chance and as Loupe suggests
   loupe bench --data parts.csv --flip 0.05      wrong labels that are found
   loupe bench --data parts.csv --http --learn   from a correction to the new champion
@@ -76,6 +82,8 @@ func (b *Bench) Validate() error {
 		return usage("--flip takes a share from 0 to 0.5")
 	case b.SVG != "" && !b.Next:
 		return usage("--svg draws the curves of --next")
+	case !(b.FalseAlarms > 0 && b.FalseAlarms < 0.5) || b.Bank < 0 || b.Bank > 0 && b.Bank < 10:
+		return usage("--false-alarms is more than 0 and less than 0.5, --bank 10 or more")
 	}
 	return nil
 }
@@ -94,6 +102,8 @@ func (b *Bench) Run() error {
 		result, err = b.drift(pictures)
 	case b.Flip > 0:
 		result, err = b.flip(pictures, classes)
+	case b.GoodOnly:
+		result, err = b.goodOnly(pictures)
 	case b.Next:
 		result, err = b.next(pictures, classes)
 	default:

@@ -15,6 +15,7 @@ import (
 	"loupe/models/evaluation"
 	"loupe/models/features"
 	"loupe/models/head"
+	"loupe/models/novelty"
 	"loupe/models/onnx"
 	"loupe/vision"
 	"loupe/vision/opencv"
@@ -32,6 +33,8 @@ type benchResult struct {
 	Seed         uint64                   `json:"seed"`
 	TrainS       float64                  `json:"train_s"` // of the fit; calibration.seconds come on top
 	Calibration  benchCalibration         `json:"calibration"`
+	Novelty      *novelty.Statement       `json:"novelty"` // null where too few pictures could be held back
+	Noticed      noticed                  `json:"noticed"`
 	Accuracy     float64                  `json:"accuracy"`
 	Balanced     float64                  `json:"balanced_accuracy"`
 	MacroF1      float64                  `json:"macro_f1"`
@@ -101,6 +104,13 @@ func (b *Bench) openCaches(folder string) (all []*features.Store, err error) {
 func (b *Bench) inProcess(pictures []picture, classes []string) (*benchResult, error) {
 	opencv.SetThreads(b.Threads)
 	train, test := choose(pictures, b.PerClass, b.Seed)
+	if b.Unseen != "" {
+		if !slices.Contains(classes, b.Unseen) {
+			return nil, usage("no picture is of the class %s, which --unseen names", b.Unseen)
+		}
+		train = slices.DeleteFunc(train, func(p picture) bool { return p.class == b.Unseen })
+		classes = slices.DeleteFunc(slices.Clone(classes), func(c string) bool { return c == b.Unseen })
+	}
 	r := &benchResult{Images: len(pictures), Train: len(train), Test: len(test), Classes: classes, Size: b.Size, Seed: b.Seed}
 	folder, err := os.MkdirTemp("", "loupe-bench-")
 	if err != nil {
@@ -139,6 +149,9 @@ func (b *Bench) inProcess(pictures []picture, classes []string) (*benchResult, e
 	}
 	r.TrainS = time.Since(began).Seconds()
 	if r.Calibration.Calibration, err = head.Calibrate(context.Background(), h, source, func(head.Progress) error { return nil }); err != nil {
+		return nil, err
+	}
+	if r.Novelty, err = b.know(h, source); err != nil {
 		return nil, err
 	}
 	return r, b.judge(r, h, test, trained)
@@ -265,6 +278,11 @@ func (b *Bench) judge(r *benchResult, h *head.Head, test []picture, trained map[
 		picture.Close()
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.path, err)
+		}
+		r.Noticed.count(p.class, b.Unseen, j)
+		if p.class == b.Unseen {
+			_ = bar.Add(1)
+			continue // which no figure of the known classes counts
 		}
 		if r.Hints != nil {
 			m, err := b.maskOf(p)

@@ -20,7 +20,9 @@ func (t *training) evaluate(ctx context.Context, h *head.Head) (Report, []storag
 		return Report{}, nil, err
 	}
 	r, err := t.compare(ctx, 0, results)
-	r.Uncalibrated = t.uncalibrated(h, results)
+	if !h.NormalOnly() {
+		r.Uncalibrated = t.uncalibrated(h, results)
+	}
 	return r, results, err
 }
 
@@ -97,7 +99,7 @@ func (t *training) predict(ctx context.Context, h *head.Head, prep vision.Prepar
 		return nil, err
 	}
 	results := make([]storage.Result, 0, len(t.test))
-	predictor := head.NewPredictor(h)
+	predictor := newPredictor(h)
 	f := head.NewFeatures(prep.Size)
 	for i, frame := range t.test {
 		if err := ctx.Err(); err != nil {
@@ -107,12 +109,14 @@ func (t *training) predict(ctx context.Context, h *head.Head, prep vision.Prepar
 			return nil, fmt.Errorf("evaluate frame %d: %w", frame.FrameID, err)
 		}
 		r := storage.Result{FrameID: frame.FrameID, Truth: frame.Class}
-		var probabilities []vision.Probability
-		for c, p := range predictor.Predict(&f) {
-			probabilities = append(probabilities, vision.Probability{Class: h.Classes[c], P: float64(p)})
-			r.Probabilities = append(r.Probabilities, float64(p))
+		probabilities, unseen := predictor.predict(&f)
+		for _, p := range probabilities {
+			r.Probabilities = append(r.Probabilities, p.P)
 		}
 		r.Verdict, r.Predicted, r.Score = vision.Decide(t.recipe.Classes, probabilities, t.recipe.Thresholds)
+		if unseen {
+			r.Verdict = vision.Unsure
+		}
 		r.Fail = failing(t.recipe, probabilities)
 		results = append(results, r)
 	}
@@ -153,7 +157,7 @@ func samplesOf(recipe storage.Recipe, results []storage.Result, parts map[int64]
 		truth, _ := recipe.Class(r.Truth)
 		top, _ := recipe.Class(r.Predicted)
 		samples[i] = evaluation.Sample{
-			Truth: r.Truth, Predicted: r.Predicted, Fail: r.Fail, Pass: truth.Pass, PassedOK: r.Verdict == vision.OK, Unsure: r.Verdict == vision.Unsure,
+			Truth: r.Truth, Predicted: fairly(r, truth.Pass), Fail: r.Fail, Pass: truth.Pass, PassedOK: r.Verdict == vision.OK, Unsure: r.Verdict == vision.Unsure,
 			Score: r.Score, TopPasses: top.Pass, Part: parts[r.FrameID], Frame: r.FrameID,
 		}
 	}

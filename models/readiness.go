@@ -10,7 +10,8 @@ import (
 // What training asks of the data. With one picture a class can be told apart
 // badly, with ten mostly well (98.9 % on the NEU surface defects).
 const (
-	leastToStart = 3 // training pictures in each of at least two classes, for a first version
+	leastToStart = 3  // training pictures in each of at least two classes, for a first version
+	leastGood    = 10 // of the passing classes, to learn from good parts alone: of twenty labelled ones some are for the test
 	// SoundPerClass is how many training pictures of a class let a version judge
 	// it well; below that the report warns.
 	SoundPerClass = 10
@@ -22,6 +23,10 @@ type Readiness struct {
 	Counts  []storage.ClassCount
 	Lacking []Lack
 	LeftOut int // labelled frames that the guard leaves out
+	// GoodOnly says that the next version learns from good parts alone; Good names
+	// its passing class.
+	GoodOnly bool
+	Good     string
 }
 
 // Lack is too little data of one class.
@@ -63,8 +68,23 @@ func (l *Learner) Readiness(ctx context.Context, recipeID int64) (Readiness, err
 	if err != nil {
 		return Readiness{}, err
 	}
-	r := readiness(counts)
 	doubts, err := l.db.CountDoubts(ctx, recipeID)
-	r.LeftOut = doubts.Labelled
-	return r, err
+	if err != nil {
+		return Readiness{}, err
+	}
+	r, err := l.db.Recipe(ctx, recipeID)
+	if err != nil {
+		return Readiness{}, err
+	}
+	name, have, only := goodOnly(r, counts)
+	if !only {
+		ready := readiness(counts)
+		ready.LeftOut = doubts.Labelled
+		return ready, nil
+	}
+	ready := Readiness{Counts: counts, GoodOnly: true, Good: name, Ready: have >= leastGood, LeftOut: doubts.Labelled}
+	if !ready.Ready {
+		ready.Lacking = []Lack{{Class: name, Have: have, Need: leastGood, Stops: true}}
+	}
+	return ready, nil
 }

@@ -44,6 +44,9 @@ func build(h *head.Head, size int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if h.NormalOnly() {
+		return onnx.WriteNormal(backbone, size, h.Bank, h.Classes)
+	}
 	return onnx.WriteVersion(backbone, size, h.Weights(), h.Classes)
 }
 

@@ -57,7 +57,7 @@ const similarAmong = 3000
 
 // Similar finds the n labelled frames of the same recipe that look most like a
 // frame, most similar first: by the cosine of their pooled features, standardised
-// as the champion's head does, or where it has none, over the labelled frames.
+// as the champion's head does, or where it has no scale, over the labelled frames.
 // Without a champion there are none.
 func (p *PooledCache) Similar(ctx context.Context, frameID int64, n int) ([]SimilarFrame, error) {
 	f, r, err := p.frame(ctx, frameID)
@@ -139,8 +139,10 @@ func (p *PooledCache) look(ctx context.Context, r storage.Recipe, frames ...[]st
 		if err != nil {
 			return g, err
 		}
-		g.scale = embedding.Scale{Mean: h.PooledMean, Std: h.PooledStd}
-		return g, nil
+		if !h.NormalOnly() { // one of good parts only has no scale
+			g.scale = embedding.Scale{Mean: h.PooledMean, Std: h.PooledStd}
+			return g, nil
+		}
 	}
 	x := make([]float32, onnx.PooledLen)
 	for _, some := range frames {

@@ -8,6 +8,7 @@ import (
 
 	"loupe/models/evaluation"
 	"loupe/models/head"
+	"loupe/models/novelty"
 	"loupe/storage"
 	"loupe/vision"
 )
@@ -29,6 +30,7 @@ type Statement struct {
 	Curve          []float64            `json:"curve"`           // mean loss of each pass
 	Seconds        float64              `json:"seconds"`         // of fitting
 	Calibration    *head.Calibration    `json:"calibration,omitempty"`
+	Novelty        *novelty.Statement   `json:"novelty,omitempty"` // nil where the version does not know what it was trained on
 	Upload         *Upload              `json:"upload,omitempty"`
 }
 
@@ -65,6 +67,7 @@ type training struct {
 	train    []storage.LabelledFrame
 	test     []storage.LabelledFrame
 	data     []storage.LabelledFrame // both, by frame ID
+	goodOnly bool                    // the version learns from good parts alone
 	state    Training
 	reported time.Time
 }
@@ -96,14 +99,11 @@ func (t *training) make(ctx context.Context) (storage.Version, error) {
 	if err := t.extract(ctx); err != nil {
 		return v, err
 	}
-	h, statement, err := t.fit(ctx)
+	h, statement, err := t.learn(ctx)
 	if err != nil {
 		return v, err
 	}
 	statement.Lacking = lacking
-	if err := t.calibrate(ctx, h, &statement); err != nil {
-		return v, err
-	}
 	t.state.Stage = "evaluate"
 	if err := t.report(ctx, 0.9, "evaluating", true); err != nil {
 		return v, err
@@ -117,6 +117,21 @@ func (t *training) make(ctx context.Context) (storage.Version, error) {
 		return v, err
 	}
 	return t.store(ctx, h, statement, report, results)
+}
+
+// learn makes the head, of one kind or the other.
+func (t *training) learn(ctx context.Context) (*head.Head, Statement, error) {
+	if t.goodOnly {
+		return t.fitNormal(ctx)
+	}
+	h, s, err := t.fit(ctx)
+	if err == nil {
+		err = t.calibrate(ctx, h, &s)
+	}
+	if err == nil {
+		err = t.know(ctx, h, &s)
+	}
+	return h, s, err
 }
 
 // gather reads the data set and leaves out the classes with no training picture.
@@ -143,6 +158,12 @@ func (t *training) gather(ctx context.Context) ([]Lack, error) {
 	frames, err := t.db.DataSet(ctx, t.recipe.ID)
 	if err != nil {
 		return nil, err
+	}
+	if t.goodOnly = ready.GoodOnly; t.goodOnly {
+		t.classes = []string{ready.Good, vision.Unseen}
+		for _, c := range t.recipe.Classes {
+			learned[c.Name] = c.Pass
+		}
 	}
 	for _, f := range frames {
 		switch {
@@ -203,13 +224,7 @@ func (t *training) fit(ctx context.Context) (*head.Head, Statement, error) {
 		return nil, s, err
 	}
 	s.Options, s.Views, s.Seconds = o, source.Views(), time.Since(began).Seconds()
-	if s.Counts, err = t.db.ClassCounts(ctx, t.recipe.ID); err != nil {
-		return nil, s, err
-	}
-	for _, f := range t.train {
-		s.LastCorrection = max(s.LastCorrection, f.LabelID)
-	}
-	return h, s, nil
+	return h, s, t.stateData(ctx, &s)
 }
 
 // calibrate gives the head its temperature, by the training share alone.

@@ -38,6 +38,8 @@ func loadClasses(ctx context.Context, q querier, r *Recipe) error {
 
 func checkClass(c vision.Class) error {
 	switch {
+	case strings.EqualFold(strings.TrimSpace(c.Name), vision.Unseen):
+		return fail(Invalid, "%q is what no class stands for: name the class otherwise", vision.Unseen)
 	case strings.TrimSpace(c.Name) != c.Name || c.Name == "" || len(c.Name) > 60:
 		return fail(Invalid, "a class needs a name of 1 to 60 characters without spaces at its ends")
 	case !colorForm.MatchString(c.Color):

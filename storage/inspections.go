@@ -32,7 +32,7 @@ type Inspection struct {
 }
 
 const inspectionColumns = `i.id, i.frame_id, i.station_id, i.recipe_id, i.version_id, i.verdict, i.class, i.score, i.probabilities_json,
-	i.findings_json, i.timings_json, i.worker, i.judged_at, i.label, v.number, d.reasons_json, ` + frameColumns
+	i.findings_json, i.novelty, i.reason, i.timings_json, i.worker, i.judged_at, i.label, v.number, d.reasons_json, ` + frameColumns
 
 const inspectionTables = ` FROM inspections i JOIN frames f ON f.id = i.frame_id JOIN versions v ON v.id = i.version_id
 	LEFT JOIN doubts d ON d.frame_id = i.frame_id`
@@ -45,7 +45,7 @@ func scanInspection(s scanner) (Inspection, error) {
 	var at int64
 	var fr frameRow
 	err := s.Scan(append([]any{&i.ID, &i.FrameID, &station, &i.RecipeID, &i.VersionID, &i.Verdict, &i.Class, &i.Score, &probabilities,
-		&findings, &timings, &i.Worker, &at, &label, &i.VersionNumber, &reasons}, fr.dest()...)...)
+		&findings, &i.Novelty, &i.Reason, &timings, &i.Worker, &at, &label, &i.VersionNumber, &reasons}, fr.dest()...)...)
 	if err != nil {
 		return i, err
 	}
@@ -121,9 +121,9 @@ func (db *DB) SaveInspection(ctx context.Context, i Inspection) (Inspection, err
 
 func insertInspection(tx *sql.Tx, i *Inspection, heat []byte) error {
 	res, err := tx.Exec(`INSERT INTO inspections (frame_id, station_id, recipe_id, version_id, verdict, class, score, probabilities_json,
-		findings_json, timings_json, heat, worker, judged_at, label) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		findings_json, novelty, reason, timings_json, heat, worker, judged_at, label) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 		i.FrameID, nullID(i.StationID), i.RecipeID, i.VersionID, i.Verdict, i.Class, i.Score, marshal(i.Probabilities),
-		marshal(i.Findings), marshal(i.Timings), heat, i.Worker, millis(i.JudgedAt), sql.NullString{String: i.Label, Valid: i.Label != ""})
+		marshal(i.Findings), i.Novelty, i.Reason, marshal(i.Timings), heat, i.Worker, millis(i.JudgedAt), sql.NullString{String: i.Label, Valid: i.Label != ""})
 	if unique(err) {
 		return fail(Conflict, "frame %d is judged already", i.FrameID)
 	}

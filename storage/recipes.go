@@ -56,6 +56,23 @@ func (c CostRule) check() error {
 	return nil
 }
 
+// NormalityRule says what a recipe's versions make of parts that are unlike those
+// they learned from.
+type NormalityRule struct {
+	GoodOnly    bool    `json:"good_only"`    // learn from good parts alone, whatever else is labelled
+	FalseAlarms float64 `json:"false_alarms"` // share of known parts that may be taken for unlike them, from the next training on
+}
+
+// DefaultNormality takes one known part in a hundred for an unknown one.
+var DefaultNormality = NormalityRule{FalseAlarms: 0.01}
+
+func (n NormalityRule) check() error {
+	if !(n.FalseAlarms >= 0.0001 && n.FalseAlarms <= 0.2) {
+		return fail(Invalid, "the share of false alarms must be from 0.01 to 20 %%")
+	}
+	return nil
+}
+
 // Recipe is how one product is judged.
 type Recipe struct {
 	ID         int64
@@ -67,6 +84,7 @@ type Recipe struct {
 	Mirror     bool // a mirrored part would be of the same class: training looks at each frame mirrored too
 	Thresholds vision.Thresholds
 	Costs      CostRule
+	Normality  NormalityRule
 	Learn      LearnRule
 	Promote    PromoteRule
 	Queue      QueueRule
@@ -99,7 +117,7 @@ func (r Recipe) ClassNames() []string {
 // NewRecipe is a recipe with the defaults that suit most products.
 func NewRecipe(name string, classes []vision.Class) Recipe {
 	return Recipe{
-		Name: name, Classes: classes, Size: 224, Mirror: true, Thresholds: vision.DefaultThresholds, Costs: DefaultCosts,
+		Name: name, Classes: classes, Size: 224, Mirror: true, Thresholds: vision.DefaultThresholds, Costs: DefaultCosts, Normality: DefaultNormality,
 		Learn:     LearnRule{After: 10, QuietSeconds: 20},
 		Promote:   PromoteRule{Auto: true, Metric: "balanced_accuracy", Margin: 0.01},
 		Queue:     DefaultQueue,
@@ -110,7 +128,7 @@ func NewRecipe(name string, classes []vision.Class) Recipe {
 
 const recipeColumns = `id, name, region_json, size, mirror, threshold_ok, threshold_ng, learn_after, learn_quiet_s,
 	promote_auto, promote_metric, promote_margin, queue_limit, newest_first, keep_days, keep_gigabytes,
-	protect_days, labelled_may_go, cost_escape, cost_false_reject, unsure_share, bad_share, odd_unsure, champion_id, demo, created_at`
+	protect_days, labelled_may_go, cost_escape, cost_false_reject, unsure_share, bad_share, odd_unsure, good_only, false_alarms, champion_id, demo, created_at`
 
 func scanRecipe(s scanner) (Recipe, error) {
 	var r Recipe
@@ -120,7 +138,7 @@ func scanRecipe(s scanner) (Recipe, error) {
 	err := s.Scan(&r.ID, &r.Name, &region, &r.Size, &r.Mirror, &r.Thresholds.OK, &r.Thresholds.NG, &r.Learn.After, &r.Learn.QuietSeconds,
 		&r.Promote.Auto, &r.Promote.Metric, &r.Promote.Margin, &r.Queue.Limit, &r.Queue.NewestFirst,
 		&r.Keep.Days, &r.Keep.Gigabytes, &r.Keep.ProtectDays, &r.Keep.LabelledMayGo,
-		&r.Costs.Escape, &r.Costs.FalseReject, &r.Costs.UnsureShare, &r.Costs.BadShare, &r.OddUnsure, &champion, &r.Demo, &at)
+		&r.Costs.Escape, &r.Costs.FalseReject, &r.Costs.UnsureShare, &r.Costs.BadShare, &r.OddUnsure, &r.Normality.GoodOnly, &r.Normality.FalseAlarms, &champion, &r.Demo, &at)
 	if err != nil {
 		return r, err
 	}
@@ -192,6 +210,9 @@ func (r Recipe) check() error {
 	if err := r.Costs.check(); err != nil {
 		return err
 	}
+	if err := r.Normality.check(); err != nil {
+		return err
+	}
 	return r.Keep.check()
 }
 
@@ -208,12 +229,12 @@ func (db *DB) AddRecipe(ctx context.Context, by string, r Recipe) (Recipe, error
 	err := db.change(ctx, func(tx *sql.Tx) error {
 		res, err := tx.Exec(`INSERT INTO recipes (name, region_json, size, mirror, threshold_ok, threshold_ng, learn_after, learn_quiet_s,
 			promote_auto, promote_metric, promote_margin, queue_limit, newest_first, keep_days, keep_gigabytes, protect_days, labelled_may_go,
-			cost_escape, cost_false_reject, unsure_share, bad_share, odd_unsure, demo, created_at)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+			cost_escape, cost_false_reject, unsure_share, bad_share, odd_unsure, good_only, false_alarms, demo, created_at)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 			r.Name, marshal(r.Region), r.Size, r.Mirror, r.Thresholds.OK, r.Thresholds.NG, r.Learn.After, r.Learn.QuietSeconds,
 			r.Promote.Auto, r.Promote.Metric, r.Promote.Margin, r.Queue.Limit, r.Queue.NewestFirst,
 			r.Keep.Days, r.Keep.Gigabytes, r.Keep.ProtectDays, r.Keep.LabelledMayGo,
-			r.Costs.Escape, r.Costs.FalseReject, r.Costs.UnsureShare, r.Costs.BadShare, r.OddUnsure, r.Demo, millis(r.CreatedAt))
+			r.Costs.Escape, r.Costs.FalseReject, r.Costs.UnsureShare, r.Costs.BadShare, r.OddUnsure, r.Normality.GoodOnly, r.Normality.FalseAlarms, r.Demo, millis(r.CreatedAt))
 		if unique(err) {
 			return fail(Conflict, "there is a recipe named %q already", r.Name)
 		}
@@ -246,11 +267,11 @@ func (db *DB) ChangeRecipe(ctx context.Context, by string, r Recipe) error {
 		}
 		_, err = tx.Exec(`UPDATE recipes SET name=?, region_json=?, size=?, mirror=?, threshold_ok=?, threshold_ng=?, learn_after=?, learn_quiet_s=?,
 			promote_auto=?, promote_metric=?, promote_margin=?, queue_limit=?, newest_first=?, keep_days=?, keep_gigabytes=?, protect_days=?, labelled_may_go=?,
-			cost_escape=?, cost_false_reject=?, unsure_share=?, bad_share=?, odd_unsure=? WHERE id=?`,
+			cost_escape=?, cost_false_reject=?, unsure_share=?, bad_share=?, odd_unsure=?, good_only=?, false_alarms=? WHERE id=?`,
 			r.Name, marshal(r.Region), r.Size, r.Mirror, r.Thresholds.OK, r.Thresholds.NG, r.Learn.After, r.Learn.QuietSeconds,
 			r.Promote.Auto, r.Promote.Metric, r.Promote.Margin, r.Queue.Limit, r.Queue.NewestFirst,
 			r.Keep.Days, r.Keep.Gigabytes, r.Keep.ProtectDays, r.Keep.LabelledMayGo,
-			r.Costs.Escape, r.Costs.FalseReject, r.Costs.UnsureShare, r.Costs.BadShare, r.OddUnsure, r.ID)
+			r.Costs.Escape, r.Costs.FalseReject, r.Costs.UnsureShare, r.Costs.BadShare, r.OddUnsure, r.Normality.GoodOnly, r.Normality.FalseAlarms, r.ID)
 		if unique(err) {
 			return fail(Conflict, "there is a recipe named %q already", r.Name)
 		}
@@ -270,5 +291,5 @@ func recipeSubject(id int64) string { return fmt.Sprintf("recipe %d", id) }
 
 func publicRecipe(r Recipe) map[string]any {
 	return map[string]any{"name": r.Name, "region": r.Region, "size": r.Size, "mirror": r.Mirror, "thresholds": r.Thresholds,
-		"learn": r.Learn, "promote": r.Promote, "queue": r.Queue, "keep": r.Keep, "costs": r.Costs, "odd_unsure": r.OddUnsure, "classes": r.Classes}
+		"learn": r.Learn, "promote": r.Promote, "queue": r.Queue, "keep": r.Keep, "costs": r.Costs, "odd_unsure": r.OddUnsure, "normality": r.Normality, "classes": r.Classes}
 }

@@ -3,7 +3,7 @@ package vision
 // Finding is one reason for a verdict.
 type Finding struct {
 	Class string  `json:"class"`
-	Score float64 `json:"score"` // probability of the class, [0, 1]
+	Score float64 `json:"score"` // probability of the class, [0, 1]; of Unseen novelty ÷ (1 + novelty)
 	Box   [4]int  `json:"box"`   // x, y, w, h in pixels of the upright picture
 }
 
@@ -35,7 +35,9 @@ type Judgement struct {
 	Class         string        `json:"class"` // the most probable class
 	Score         float64       `json:"score"` // its probability
 	Probabilities []Probability `json:"probabilities"`
-	Findings      []Finding     `json:"findings"` // strongest first; empty for OK
+	Novelty       float64       `json:"novelty"`          // how unlike all training frames it is, 1 where known ends; 0 of a version that does not know
+	Reason        string        `json:"reason,omitempty"` // Unseen where that made the verdict, else ""
+	Findings      []Finding     `json:"findings"`         // strongest first; empty for OK
 	Heat          HeatMap       `json:"heat"`
 	Pooled        []float32     `json:"-"`     // the pooled features, for finding similar frames
 	Width         int           `json:"width"` // of the upright picture, pixels

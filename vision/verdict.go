@@ -45,7 +45,7 @@ type Probability struct {
 func Decide(classes []Class, probabilities []Probability, t Thresholds) (Verdict, string, float64) {
 	passes := make(map[string]bool, len(classes))
 	for _, c := range classes {
-		passes[c.Name] = c.Pass
+		passes[c.Name] = c.Pass && c.Name != Unseen
 	}
 	if len(probabilities) == 0 {
 		return Unsure, "", 0

@@ -27,6 +27,8 @@ type inspectionAnswer struct {
 	Score         float64            `json:"score"`
 	Probabilities map[string]float64 `json:"probabilities"`
 	Findings      []vision.Finding   `json:"findings"`
+	Novelty       float64            `json:"novelty"`
+	Reason        string             `json:"reason,omitempty"`
 	HeatURL       string             `json:"heat_url"`
 	Timings       vision.Timings     `json:"timings_ms"`
 	Serial        string             `json:"serial,omitempty"`
@@ -43,7 +45,7 @@ type inspectionAnswer struct {
 func (w *Server) inspectionJSON(ctx context.Context, i storage.Inspection) (inspectionAnswer, error) {
 	a := inspectionAnswer{
 		ID: i.ID, FrameID: i.FrameID, Version: i.VersionNumber, Verdict: i.Verdict, Class: i.Class, Score: i.Score,
-		Probabilities: map[string]float64{}, Findings: i.Findings, HeatURL: fmt.Sprintf("/api/v1/inspections/%d/heat", i.ID),
+		Probabilities: map[string]float64{}, Findings: i.Findings, Novelty: i.Novelty, Reason: i.Reason, HeatURL: fmt.Sprintf("/api/v1/inspections/%d/heat", i.ID),
 		Timings: i.Timings, Serial: i.Frame.Serial, Lot: i.Frame.Lot, Label: i.Label, TakenAt: i.Frame.TakenAt, JudgedAt: i.JudgedAt,
 		PictureRemovedAt: i.Frame.PictureRemovedAt, Quality: i.Quality, Reasons: reasonsJSON(ctx, i.Reasons),
 	}

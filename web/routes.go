@@ -85,6 +85,7 @@ func (w *Server) adminRoutes(admin guarded) {
 	admin.POST("/setup/recipes/:id/classes/archive", w.archiveClass)
 	admin.POST("/setup/recipes/:id/thresholds", w.setThresholds)
 	admin.POST("/setup/recipes/:id/costs", w.setCosts)
+	admin.POST("/setup/recipes/:id/normality", w.setNormality)
 	admin.POST("/setup/recipes/:id/view", w.setView)
 	admin.POST("/setup/recipes/:id/rules", w.setRules)
 	admin.POST("/setup/recipes/:id/queue", w.setQueue)

@@ -15,20 +15,21 @@ import (
 )
 
 type recipeAnswer struct {
-	ID         int64               `json:"id"`
-	Name       string              `json:"name"`
-	Classes    []vision.Class      `json:"classes"`
-	Region     vision.Region       `json:"region"`
-	Size       int                 `json:"size"`
-	Mirror     bool                `json:"mirror"`
-	Thresholds vision.Thresholds   `json:"thresholds"`
-	Learn      storage.LearnRule   `json:"learn"`
-	Promote    storage.PromoteRule `json:"promote"`
-	ChampionID int64               `json:"champion_id,omitempty"`
+	ID         int64                 `json:"id"`
+	Name       string                `json:"name"`
+	Classes    []vision.Class        `json:"classes"`
+	Region     vision.Region         `json:"region"`
+	Size       int                   `json:"size"`
+	Mirror     bool                  `json:"mirror"`
+	Thresholds vision.Thresholds     `json:"thresholds"`
+	Learn      storage.LearnRule     `json:"learn"`
+	Promote    storage.PromoteRule   `json:"promote"`
+	Normality  storage.NormalityRule `json:"normality"`
+	ChampionID int64                 `json:"champion_id,omitempty"`
 }
 
 func recipeJSON(r storage.Recipe) recipeAnswer {
-	return recipeAnswer{r.ID, r.Name, append([]vision.Class{}, r.Classes...), r.Region, r.Size, r.Mirror, r.Thresholds, r.Learn, r.Promote, r.ChampionID}
+	return recipeAnswer{r.ID, r.Name, append([]vision.Class{}, r.Classes...), r.Region, r.Size, r.Mirror, r.Thresholds, r.Learn, r.Promote, r.Normality, r.ChampionID}
 }
 
 func (w *Server) listRecipes(c echo.Context) error {

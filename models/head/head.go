@@ -98,7 +98,13 @@ type Head struct {
 	// Temperature divides the logits before Softmax (Guo et al. 2017); 0 leaves
 	// them as they are. The heat map is not divided.
 	Temperature float64
+	// Bank are the places of the training frames; nil where they are not kept. A
+	// head of good parts only has a bank and no weights.
+	Bank *onnx.Bank
 }
+
+// NormalOnly says that the head knows good parts only: it judges by its bank.
+func (h *Head) NormalOnly() bool { return h.Bank != nil && len(h.Pooled) == 0 }
 
 // Forward gives the probabilities and the local logits (K × S/8 × S/8) of one
 // frame, as the version's file does.
@@ -162,6 +168,14 @@ func Read(data []byte) (*Head, error) {
 
 func (h *Head) check() error {
 	k := len(h.Classes)
+	if h.Bank != nil {
+		if err := h.Bank.Check(); err != nil {
+			return err
+		}
+	}
+	if h.NormalOnly() && k == 2 && h.Size >= 224 {
+		return nil
+	}
 	bad := k < 2 || len(h.LocalBias) != k || len(h.PooledBias) != k || len(h.Pooled) != k*onnx.PooledLen || len(h.PooledMean) != onnx.PooledLen || len(h.PooledStd) != onnx.PooledLen
 	for t, c := range Channels {
 		bad = bad || len(h.Local[t]) != k*c || len(h.Mean[t]) != c || len(h.Std[t]) != c

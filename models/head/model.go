@@ -70,7 +70,7 @@ func (m *model) fold() {
 // Weights gives the weights for raw features, for the ONNX file.
 func (h *Head) Weights() onnx.Weights {
 	m := newModel(h)
-	w := onnx.Weights{LocalBias: m.localBias, Pooled: m.pooled, PooledBias: m.pooledBias, Sharpness: float32(h.Options.Sharpness), Temperature: float32(h.Temperature)}
+	w := onnx.Weights{LocalBias: m.localBias, Pooled: m.pooled, PooledBias: m.pooledBias, Sharpness: float32(h.Options.Sharpness), Temperature: float32(h.Temperature), Bank: h.Bank}
 	for t, n := range Channels {
 		w.Local[t] = make([]float32, m.k*n)
 		for c := range m.k {

@@ -17,6 +17,7 @@ type Weights struct {
 	// Temperature divides the logits before Softmax; 0 leaves them as they are.
 	// The heat map is that of the undivided ones.
 	Temperature float32
+	Bank        *Bank // adds the outputs Novelty and NoveltyMap; nil for none
 }
 
 // WriteExtractor writes the backbone with the taps and the pooled features as outputs.
@@ -62,6 +63,10 @@ func WriteVersion(backbone []byte, size int, w Weights, classes []string) ([]byt
 	g.output(Probabilities, 1, k)
 	g.output(Heat, 1, k, int64(size)/8, int64(size)/8)
 	g.output(Pooled, 1, PooledLen)
+	if w.Bank != nil {
+		g.novelty(w.Bank, int64(size))
+		g.noveltyOutputs(int64(size))
+	}
 	return finish(m, map[string]string{classesKey: string(names), sizeKey: strconv.Itoa(size)}, classesKey, sizeKey)
 }
 
@@ -73,6 +78,9 @@ func (w Weights) check(k int) error {
 	}
 	if k < 2 || len(w.LocalBias) != k || len(w.PooledBias) != k || len(w.Pooled) != k*PooledLen || !(w.Sharpness > 0) {
 		return fmt.Errorf("the head does not fit %d classes", k)
+	}
+	if w.Bank != nil {
+		return w.Bank.Check()
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"slices"
 	"time"
 
 	"gocv.io/x/gocv"
@@ -19,6 +20,8 @@ const (
 	probabilities = "probabilities"
 	heat          = "heat"
 	pooled        = "pooled"
+	novelty       = "novelty" // of a version that knows what it was trained on
+	noveltyMap    = "novelty_map"
 )
 
 var (
@@ -48,7 +51,18 @@ func OpenVersion(onnx []byte, classes []string) (*Engine, error) {
 	if len(classes) == 0 {
 		return nil, errors.New("a version needs its classes")
 	}
-	return open(onnx, versionOutputs, classes)
+	e, err := open(onnx, versionOutputs, classes)
+	if err == nil && e.gives(novelty, noveltyMap) {
+		e.outputs = append(slices.Clone(versionOutputs), novelty, noveltyMap)
+	}
+	return e, err
+}
+
+// gives says whether the network has layers of all these names; asking it for
+// another ends the process.
+func (e *Engine) gives(names ...string) bool {
+	layers := e.net.GetLayerNames()
+	return !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(layers, n) })
 }
 
 // OpenExtractor loads an extractor's ONNX file, which must be one that Loupe wrote.
@@ -175,6 +189,9 @@ type Output struct {
 	Probabilities []float32
 	Heat          vision.Logits
 	Pooled        []float32
+	Knows         bool    // the version knows what it was trained on, and says:
+	Novelty       float64 // see vision.Judgement
+	NoveltyMap    vision.NoveltyMap
 }
 
 // Forward runs a version's network.
@@ -189,7 +206,15 @@ func (e *Engine) Forward(in *Input) (Output, error) {
 	if len(values[0]) != len(e.classes) || len(sizes[1]) != 4 || sizes[1][1] != len(e.classes) {
 		return Output{}, fmt.Errorf("the network tells %d classes apart, not %d", len(values[0]), len(e.classes))
 	}
-	return Output{values[0], vision.Logits{Classes: e.classes, H: sizes[1][2], W: sizes[1][3], Data: values[1]}, values[2]}, nil
+	out := Output{Probabilities: values[0], Heat: vision.Logits{Classes: e.classes, H: sizes[1][2], W: sizes[1][3], Data: values[1]}, Pooled: values[2]}
+	if len(values) == len(versionOutputs) {
+		return out, nil
+	}
+	if len(values[3]) != 1 || len(sizes[4]) != 4 || len(values[4]) == 0 || len(values[4]) != sizes[4][2]*sizes[4][3] {
+		return Output{}, errors.New("the network's novelty is not one number with its map")
+	}
+	out.Knows, out.Novelty, out.NoveltyMap = true, float64(values[3][0]), vision.NoveltyMap{H: sizes[4][2], W: sizes[4][3], Data: values[4]}
+	return out, nil
 }
 
 // Judge judges a decoded picture. Timings hold preparation, forward pass and
@@ -217,6 +242,9 @@ func (e *Engine) Judge(p *Picture, prep vision.Preparation, classes []vision.Cla
 		j.Findings = vision.Findings(out.Heat, j.Probabilities, classes, prep.Region, j.Width, j.Height)
 	}
 	j.Heat, j.Pooled = out.Heat.Map(), out.Pooled
+	if out.Knows {
+		j.Doubt(out.Novelty, out.NoveltyMap, prep.Region, j.Width, j.Height)
+	}
 	vision.SortProbabilities(j.Probabilities)
 	j.Timings.Prepare = milliseconds(prepared.Sub(began))
 	j.Timings.Forward = milliseconds(forwarded.Sub(prepared))

@@ -80,6 +80,8 @@ type Part struct {
 	Score         float64
 	Probabilities []vision.Probability // all classes, most probable first
 	Findings      []vision.Finding
+	Novelty       float64 // as of vision.Judgement
+	Reason        string
 	Width, Height int // of the upright picture, pixels
 	Serial, Lot   string
 	At            time.Time        // judged
@@ -159,6 +161,8 @@ func verdictClass(v vision.Verdict) string {
 func Why(ctx context.Context, p Part) string {
 	odd := oddReason(p)
 	switch {
+	case p.Reason == vision.Unseen:
+		return T(ctx, "why.unseen", "Place", place(ctx, p), "Times", fixed(p.Novelty, 1))
 	case odd != nil:
 		return ReasonWords(ctx, *odd)
 	case p.Verdict == vision.Unsure && len(p.Probabilities) > 1:
@@ -216,5 +220,11 @@ func colorOf(classes []vision.Class, name string) string {
 			return c.Color
 		}
 	}
+	if name == vision.Unseen {
+		return UnseenColor
+	}
 	return "#7d8a90"
 }
+
+// UnseenColor marks what is unlike all training frames, in pictures and lists.
+const UnseenColor = "#b5179e"

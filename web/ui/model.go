@@ -5,6 +5,7 @@ import (
 
 	"loupe/models/evaluation"
 	"loupe/models/head"
+	"loupe/models/novelty"
 	"loupe/vision"
 )
 
@@ -108,6 +109,8 @@ type Statement struct {
 	FinalLoss   float64
 	Losses      []float64 // after each pass
 	Calibration *head.Calibration
+	Novelty     *novelty.Statement // nil where the version does not know what it was trained on
+	GoodOnly    bool               // it learned from good parts alone
 }
 
 // ClassCount counts the frames of one class.

@@ -311,6 +311,9 @@ func RecipeArchiveURL(recipe int64) string { return RecipeURL(recipe) + "/classe
 // RecipeThresholdsURL POST: ok and ng, each above 0.5 to 1. 303 to RecipeURL.
 func RecipeThresholdsURL(recipe int64) string { return RecipeURL(recipe) + "/thresholds" }
 
+// RecipeNormalityURL POST: good_only ("1" or nothing), false_alarm_percent.
+func RecipeNormalityURL(recipe int64) string { return RecipeURL(recipe) + "/normality" }
+
 // RecipeCostsURL POST: escape and false_reject (costs in one unit),
 // unsure_percent (of the parts that people can look at) and bad_percent (of the
 // parts in production, 0 for as in the test frames). 303 to RecipeURL.

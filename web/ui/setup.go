@@ -53,6 +53,7 @@ type RecipeView struct {
 	QueueLimit  int  // frames of one station that may wait
 	NewestFirst bool // drop the oldest over the limit instead of refusing the newest
 	Costs       CostsView
+	Normality   storage.NormalityRule
 	Keep        storage.KeepRule
 	OddUnsure   bool // a part that looks like nothing known is Unsure rather than OK
 	LeftOut     storage.DoubtCount

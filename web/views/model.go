@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"loupe/models"
 	"loupe/models/evaluation"
 	"loupe/storage"
+	"loupe/vision"
 	"loupe/web/ui"
 )
 
@@ -134,6 +136,7 @@ func (s *Source) version(ctx context.Context, r storage.Recipe, v storage.Versio
 	out.Statement = ui.Statement{
 		Loss: st.Loss, Optimiser: fmt.Sprintf("%s, %g local, %g pooled, decay %g", st.Optimiser, o.LocalRate, o.PooledRate, o.Decay),
 		Seed: int64(o.Seed), Passes: o.Epochs, Backbone: "EfficientNet-Lite0 " + st.Backbone[:min(12, len(st.Backbone))], Seconds: st.Seconds, Losses: st.Curve, Calibration: st.Calibration,
+		Novelty: st.Novelty, GoodOnly: slices.Contains(v.Classes, vision.Unseen),
 	}
 	out.Uncalibrated = report.Uncalibrated
 	if n := len(st.Curve); n > 0 {

@@ -58,7 +58,7 @@ func (s *Source) Recipe(ctx context.Context, id int64) (ui.RecipeView, error) {
 	if err != nil {
 		return v, err
 	}
-	v = ui.RecipeView{Recipe: named(r), Classes: r.Classes, Archived: r.Archived, Thresholds: r.Thresholds, Region: r.Region, Size: r.Size, Mirror: r.Mirror, Rules: rules(r),
+	v = ui.RecipeView{Recipe: named(r), Classes: r.Classes, Archived: r.Archived, Thresholds: r.Thresholds, Region: r.Region, Size: r.Size, Mirror: r.Mirror, Normality: r.Normality, Rules: rules(r),
 		QueueLimit: r.Queue.Limit, NewestFirst: r.Queue.NewestFirst, Keep: r.Keep}
 	for _, side := range []int{224, 320, 448, 640} {
 		v.Sizes = append(v.Sizes, ui.SizeChoice{Size: side, Factor: float64(side*side) / (224 * 224)})

@@ -65,6 +65,9 @@ func mark(r storage.Recipe, name string) vision.Class {
 	if name == "" {
 		return vision.Class{}
 	}
+	if name == vision.Unseen {
+		return vision.Class{Name: name, Color: ui.UnseenColor}
+	}
 	for _, all := range [][]vision.Class{r.Classes, r.Archived} {
 		for _, c := range all {
 			if c.Name == name {
@@ -78,7 +81,7 @@ func mark(r storage.Recipe, name string) vision.Class {
 func (s *Source) part(r storage.Recipe, i storage.Inspection) ui.Part {
 	return ui.Part{
 		FrameID: i.FrameID, InspectionID: i.ID, Verdict: i.Verdict, Class: mark(r, i.Class), Score: i.Score,
-		Probabilities: i.Probabilities, Findings: i.Findings, Width: i.Frame.Width, Height: i.Frame.Height,
+		Probabilities: i.Probabilities, Findings: i.Findings, Novelty: i.Novelty, Reason: i.Reason, Width: i.Frame.Width, Height: i.Frame.Height,
 		Serial: i.Frame.Serial, Lot: i.Frame.Lot, At: i.JudgedAt.In(s.location()), Version: i.VersionNumber,
 		Label: mark(r, i.Label), LabelID: i.Frame.LabelID, Reasons: i.Reasons,
 	}

@@ -14,6 +14,7 @@ type operator func(a args, in []Tensor) (Tensor, error)
 
 var operators = map[string]operator{
 	"Conv": conv, "ConvTranspose": convTranspose, "Clip": clip, "Concat": concat, "Flatten": flatten, "Gemm": gemm, "Softmax": softmax,
+	"AveragePool": averagePool, "ReduceMax": reduceMax,
 	"Add": binaryOf(func(a, b float64) float64 { return a + b }),
 	"Sub": binaryOf(func(a, b float64) float64 { return a - b }),
 	"Mul": binaryOf(func(a, b float64) float64 { return a * b }),
@@ -220,6 +221,38 @@ func convTranspose(a args, in []Tensor) (Tensor, error) {
 				}
 			}
 		}
+	}
+	return out, nil
+}
+
+// averagePool is the mean over windows that neither overlap nor leave the picture.
+func averagePool(a args, in []Tensor) (Tensor, error) {
+	x := in[0]
+	kh, kw := a.pair("kernel_shape", 1)
+	sy, sx := a.pair("strides", 1)
+	channels, h, w := x.Dims[1], x.Dims[2], x.Dims[3]
+	if a.pads() != [4]int{} || kh != sy || kw != sx || h%kh != 0 || w%kw != 0 {
+		return Tensor{}, fmt.Errorf("only windows side by side that fill the picture")
+	}
+	out := New(1, channels, h/kh, w/kw)
+	for i, v := range x.Data {
+		c, y, z := i/(h*w), i/w%h, i%w
+		out.Data[(c*(h/kh)+y/kh)*(w/kw)+z/kw] += v / float64(kh*kw)
+	}
+	return out, nil
+}
+
+// reduceMax is the largest value over the channels of one picture.
+func reduceMax(a args, in []Tensor) (Tensor, error) {
+	x := in[0]
+	if axes := a["axes"].GetInts(); len(axes) != 1 || axes[0] != 1 || a.integer("keepdims", 1) != 1 {
+		return Tensor{}, fmt.Errorf("only over the channels, which stay as one")
+	}
+	area := x.Dims[2] * x.Dims[3]
+	out := New(1, 1, x.Dims[2], x.Dims[3])
+	copy(out.Data, x.Data[:area])
+	for i, v := range x.Data {
+		out.Data[i%area] = max(out.Data[i%area], v)
 	}
 	return out, nil
 }
