@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"loupe/vision/engine"
 )
 
 // Bench measures training and judging on labelled pictures.
@@ -21,13 +23,16 @@ type Bench struct {
 	Mirror   bool     `help:"Look at each training picture mirrored too; --no-mirror where classes differ by their direction only." default:"true" negatable:""`
 	Seed     uint64   `help:"Seed of the training." default:"1"`
 	Pass     []string `help:"Classes that pass; without it those named good, ok or pass."`
-	Threads  int      `help:"Threads of OpenCV; 0 means one a core, or with --http one a worker." default:"0"`
+	EngineFlags
+	Threads int `help:"Threads of the engine; 0 means one a core, or with --http one a worker." default:"0"`
 
 	HTTP    bool `help:"Instead measure a whole server: train, then post the test half over 8 connections." name:"http"`
 	Workers int  `help:"With --http: vision workers." default:"2"`
 	Frames  int  `help:"With --http: post at least so many frames, the test half over and over." placeholder:"N"`
 	Next    bool `help:"Instead simulate labelling the train half, in random order and in the order that Loupe suggests."`
 	Learn   bool `help:"With --http: also time ten corrections until the new champion judges."`
+
+	runs engine.Runtime
 }
 
 // Help teaches the command.
@@ -73,6 +78,9 @@ func (b *Bench) Validate() error {
 func (b *Bench) Run() error {
 	pictures, classes, err := readPictures(b.Data)
 	if err != nil {
+		return err
+	}
+	if b.runs, err = chooseEngine(b.choice(), b.Threads); err != nil {
 		return err
 	}
 	var result any

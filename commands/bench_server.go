@@ -61,7 +61,7 @@ func (b *Bench) server(pictures []picture, classes []string) (*serverResult, err
 	threads := max(1, b.Threads)
 	ctx, stop := interruptible()
 	defer stop()
-	app, err := OpenApp(ctx, AppSettings{Folder: folder, Listener: l, Workers: b.Workers, Threads: threads, Gate: vision.DefaultGate, Log: quiet})
+	app, err := OpenApp(ctx, AppSettings{Folder: folder, Listener: l, Workers: b.Workers, Threads: threads, Engine: b.choice(), Gate: vision.DefaultGate, Log: quiet})
 	if err != nil {
 		return nil, err
 	}

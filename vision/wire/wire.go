@@ -44,6 +44,7 @@ type Beat struct {
 	Host     string   `json:"host"`
 	PID      int      `json:"pid"`
 	Version  string   `json:"version"` // of the program
+	Engine   string   `json:"engine"`  // that runs its networks, with its version; "" of an older program, which has OpenCV
 	Frames   int64    `json:"frames"`  // judged since its start
 	Models   []string `json:"models"`  // digests of the loaded models, newest first
 	Leaving  bool     `json:"leaving"` // takes no more work

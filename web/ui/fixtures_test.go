@@ -254,7 +254,7 @@ func fixtureUpload(lang string) ModelView {
 	v := fixtureModel(lang)
 	v.Training = TrainingView{Recipe: 1, Job: 13, State: "running", Progress: .3, Message: "version 8 judged 94 of 312 test pictures", Evaluation: true}
 	v.Shown = &VersionView{VersionRow: v.Shown.VersionRow, Size: 224, ModelSHA: v.Shown.ModelSHA, Waits: true,
-		Upload: &UploadView{Note: "From the plant in Graz", Producer: "pytorch", OpenCV: "4.6.0", ForwardMS: 38.2, Missing: []string{v.Data.Classes[4].Class.Name}}}
+		Upload: &UploadView{Note: "From the plant in Graz", Producer: "pytorch", Engine: "OpenCV 4.6.0", ForwardMS: 38.2, Missing: []string{v.Data.Classes[4].Class.Name}}}
 	return v
 }
 

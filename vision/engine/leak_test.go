@@ -1,14 +1,14 @@
 //go:build matprofile
 
-package opencv_test
+package engine_test
 
 import (
 	"bytes"
+	"runtime/pprof"
 	"testing"
 
-	"gocv.io/x/gocv"
-
 	"loupe/vision"
+	"loupe/vision/engine"
 	"loupe/vision/opencv"
 	"loupe/vision/picturetest"
 )
@@ -16,7 +16,7 @@ import (
 // TestEveryMatIsClosed judges, extracts and fails in every way there is, and
 // then counts the Mats that were never closed.
 func TestEveryMatIsClosed(t *testing.T) {
-	before := gocv.MatProfile.Count()
+	before := opencv.OpenMats()
 	version, extractor := openEngines(t, 224)
 	img := picturetest.Quarters(300, 200)
 	for _, data := range [][]byte{
@@ -49,14 +49,14 @@ func TestEveryMatIsClosed(t *testing.T) {
 			p.Close()
 		}
 	}
-	if _, err := opencv.OpenVersion(nil, []string{"a"}); err == nil {
+	if _, err := byOpenCV.OpenVersion(nil, []string{"a"}); err == nil {
 		t.Error("an empty file is a model")
 	}
 	version.Close()
 	extractor.Close()
-	if n := gocv.MatProfile.Count() - before; n != 0 {
+	if n := opencv.OpenMats() - before; n != 0 {
 		var where bytes.Buffer
-		_ = gocv.MatProfile.WriteTo(&where, 1)
+		_ = pprof.Lookup("gocv.io/x/gocv.Mat").WriteTo(&where, 1)
 		t.Errorf("%d Mats were never closed:\n%s", n, where.String())
 	}
 }
