@@ -62,7 +62,7 @@ func (s *benchServer) rawForward(ctx context.Context) (float64, error) {
 	var all sync.WaitGroup
 	for i := range s.Workers {
 		all.Go(func() {
-			out, err := exec.CommandContext(ctx, program, append([]string{"raw-forward", "--size", strconv.Itoa(s.Size), "--threads", strconv.Itoa(s.result.Threads)}, engineArgs(s.choice())...)...).Output()
+			out, err := exec.CommandContext(ctx, program, append([]string{"raw-forward", "--size", strconv.Itoa(s.Size), "--threads", strconv.Itoa(s.result.Threads)}, engineArgs(s.engine)...)...).Output()
 			if err == nil {
 				err = json.Unmarshal(out, &rates[i])
 			}

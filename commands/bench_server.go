@@ -17,6 +17,7 @@ import (
 
 	"loupe/storage"
 	"loupe/vision"
+	"loupe/vision/engine"
 )
 
 // serverResult is what bench --http prints.
@@ -24,6 +25,7 @@ type serverResult struct {
 	Frames        int       `json:"frames"`
 	Workers       int       `json:"workers"`
 	Threads       int       `json:"threads"` // of each worker
+	Engine        string    `json:"engine"`
 	FramesPerS    float64   `json:"frames_per_s"`
 	RawForwardS   float64   `json:"raw_forward_per_s"` // of as many processes, in turns with the frames
 	Ratio         float64   `json:"ratio"`
@@ -40,6 +42,8 @@ type serverResult struct {
 type benchServer struct {
 	*Bench
 	app     *App
+	engine  engine.Choice
+	close   func() error
 	recipe  storage.Recipe
 	station string // token
 	result  serverResult
@@ -48,30 +52,41 @@ type benchServer struct {
 // server measures a whole server: it imports and trains the train half, posts
 // the test half as stations do, and measures the bare network in the same run.
 func (b *Bench) server(pictures []picture, classes []string) (*serverResult, error) {
+	ctx, stop := interruptible()
+	defer stop()
+	s, err := b.startServer(ctx, b.choice())
+	if err != nil {
+		return nil, err
+	}
+	err = s.measure(ctx, pictures, classes)
+	return &s.result, errors.Join(err, s.close())
+}
+
+// startServer runs a server whose workers have the engine.
+func (b *Bench) startServer(ctx context.Context, c engine.Choice) (*benchServer, error) {
 	folder, err := os.MkdirTemp("", "loupe-bench-")
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(folder)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	threads := max(1, b.Threads)
-	ctx, stop := interruptible()
-	defer stop()
-	app, err := OpenApp(ctx, AppSettings{Folder: folder, Listener: l, Workers: b.Workers, Threads: threads, Engine: b.choice(), Gate: vision.DefaultGate, Log: quiet})
+	app, err := OpenApp(ctx, AppSettings{Folder: folder, Listener: l, Workers: b.Workers, Threads: threads, Engine: c, Gate: vision.DefaultGate, Log: quiet})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, l.Close(), os.RemoveAll(folder))
 	}
-	s := &benchServer{Bench: b, app: app, result: serverResult{Workers: b.Workers, Threads: threads}}
 	run, end := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- app.Run(run, false) }()
-	err = s.measure(ctx, pictures, classes)
-	end()
-	return &s.result, errors.Join(err, <-ended, app.Close())
+	s := &benchServer{Bench: b, app: app, engine: c, result: serverResult{Workers: b.Workers, Threads: threads, Engine: c.Name}}
+	s.close = func() error {
+		end()
+		return errors.Join(<-ended, app.Close(), os.RemoveAll(folder))
+	}
+	return s, nil
 }
 
 func (s *benchServer) measure(ctx context.Context, pictures []picture, classes []string) error {
@@ -112,12 +127,17 @@ func (s *benchServer) compare(ctx context.Context, test []picture) error {
 			return err
 		}
 	}
+	s.conclude(p, raw)
+	return nil
+}
+
+// conclude fills in what the posting and the rates of the bare network say.
+func (s *benchServer) conclude(p *posting, raw []float64) {
 	s.result.RawForwardS = stat.Mean(raw, nil)
 	s.result.Frames, s.result.FramesPerS = len(p.times), float64(len(p.times))/p.took.Seconds()
 	s.result.Ratio = s.result.FramesPerS / s.result.RawForwardS
 	s.result.AnswerMS, s.result.Accuracy = quantilesOf(p.times), float64(p.right.Load())/float64(len(p.times))
 	s.result.MemoryMB, s.result.MemoryAt2000 = s.memory(), p.memoryAt2000
-	return nil
 }
 
 // prepare imports the train half, makes a station and trains the first version.
