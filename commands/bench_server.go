@@ -29,8 +29,10 @@ type serverResult struct {
 	FramesPerS    float64   `json:"frames_per_s"`
 	RawForwardS   float64   `json:"raw_forward_per_s"` // of as many processes, in turns with the frames
 	Ratio         float64   `json:"ratio"`
-	AnswerMS      quantiles `json:"answer_ms"` // from post to verdict
-	MemoryMB      float64   `json:"memory_mb"` // of server and workers after the last frame
+	AnswerMS      quantiles `json:"answer_ms"`      // from post to verdict
+	ServerCPUMS   float64   `json:"server_cpu_ms"`  // processor time a frame, of the server with the stations that post
+	WorkersCPUMS  float64   `json:"workers_cpu_ms"` // processor time a frame, of all workers
+	MemoryMB      float64   `json:"memory_mb"`      // of server and workers after the last frame
 	MemoryAt2000  float64   `json:"memory_mb_at_2000,omitempty"`
 	Accuracy      float64   `json:"accuracy"`
 	LearnS        []float64 `json:"learn_s,omitempty"` // correction accepted until the new champion's first verdict
@@ -137,6 +139,7 @@ func (s *benchServer) conclude(p *posting, raw []float64) {
 	s.result.Frames, s.result.FramesPerS = len(p.times), float64(len(p.times))/p.took.Seconds()
 	s.result.Ratio = s.result.FramesPerS / s.result.RawForwardS
 	s.result.AnswerMS, s.result.Accuracy = quantilesOf(p.times), float64(p.right.Load())/float64(len(p.times))
+	s.result.ServerCPUMS, s.result.WorkersCPUMS = p.serverCPU/float64(len(p.times)), p.workersCPU/float64(len(p.times))
 	s.result.MemoryMB, s.result.MemoryAt2000 = s.memory(), p.memoryAt2000
 }
 
@@ -212,6 +215,31 @@ func (s *benchServer) memory() float64 {
 		total += residentMB(w.PID)
 	}
 	return total
+}
+
+// processor is the processor time that this process and the workers took, in ms.
+// Unlike the time that passes it says the same on a machine that others use too.
+func (s *benchServer) processor() (server, workers float64) {
+	for _, w := range s.app.Crew.Workers() {
+		workers += processorMS(w.PID)
+	}
+	return processorMS(os.Getpid()), workers
+}
+
+// processorMS reads the ticks of a process, of which the system counts 100 a second.
+func processorMS(pid int) float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), ") ") // after the name, which may hold spaces
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseFloat(fields[11], 64)
+	system, _ := strconv.ParseFloat(fields[12], 64)
+	return 10 * (user + system)
 }
 
 func residentMB(pid int) float64 {
