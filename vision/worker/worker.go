@@ -202,6 +202,7 @@ func (w *Worker) subscribe() error {
 	}{
 		{wire.Judge(w.ID), "", w.onJudge},
 		{wire.Load(w.ID), "", w.onLoad},
+		{wire.ExtractBy(w.ID), "", w.onExtract},
 		{wire.Extract, wire.Group, w.onExtract},
 		{wire.Render, wire.Group, w.onRender},
 	} {

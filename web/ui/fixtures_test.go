@@ -312,7 +312,7 @@ func fixtureHealth(empty bool) HealthView {
 		v.AcceptedMin, v.JudgedMin = append(v.AcceptedMin, 800+float64(i*37%90)), append(v.JudgedMin, 800+float64(i*53%80))
 	}
 	for i, name := range []string{"press-4.plant.example-23087", "press-4.plant.example-23100", "helper-2"} {
-		v.Workers = append(v.Workers, HealthWorker{Name: name, Host: "press-4.plant.example", Version: "1.4.0", Frames: 1_284_119, PerSecond: 4.7, Since: now.Add(-9 * 24 * time.Hour)})
+		v.Workers = append(v.Workers, HealthWorker{Name: name, Host: "press-4.plant.example", Version: "1.4.0", Engine: "ONNX Runtime 1.32.0", Frames: 1_284_119, PerSecond: 4.7, Since: now.Add(-9 * 24 * time.Hour)})
 		if i == 2 {
 			v.Workers[i].Refused = "it speaks protocol 2, this server 1: run the same Loupe version on both"
 		}
