@@ -30,6 +30,7 @@ type Bench struct {
 	Workers int  `help:"With --http: vision workers." default:"2"`
 	Frames  int  `help:"With --http: post at least so many frames, the test half over and over." placeholder:"N"`
 	Next    bool `help:"Instead simulate labelling the train half, in random order and in the order that Loupe suggests."`
+	Extract bool `help:"With --http: compare how fast one worker and --workers compute features for a training, in turns."`
 	Engines bool `help:"With --http: compare both engines, each judging for a server of its own, in turns."`
 	Learn   bool `help:"With --http: also time ten corrections until the new champion judges."`
 
@@ -46,6 +47,7 @@ Examples:
   loupe bench --data parts.csv --per-class 10   ten pictures a class
   loupe bench --data parts.csv --http --frames 10000   frames a second and memory of a whole server
   loupe bench --data parts.csv --http --engines --frames 2000   ONNX Runtime beside OpenCV
+  loupe bench --data parts.csv --http --extract   features by one worker and by two
   loupe bench --data parts.csv --next           labels needed, by chance and as Loupe suggests
   loupe bench --data parts.csv --http --learn   from a correction to the new champion
 
@@ -87,6 +89,8 @@ func (b *Bench) Run() error {
 	}
 	var result any
 	switch {
+	case b.HTTP && b.Extract:
+		result, err = b.extraction(pictures, classes)
 	case b.HTTP && b.Engines:
 		result, err = b.engines(pictures, classes)
 	case b.HTTP:

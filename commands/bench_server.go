@@ -146,6 +146,24 @@ func (s *benchServer) conclude(p *posting, raw []float64) {
 // prepare imports the train half, makes a station and trains the first version.
 func (s *benchServer) prepare(ctx context.Context, train []picture, classes []string) error {
 	db := s.app.DB
+	if err := s.bring(ctx, train, classes); err != nil {
+		return err
+	}
+	_, token, err := db.AddStation(ctx, "bench", storage.Station{Name: "bench", RecipeID: s.recipe.ID})
+	if err != nil {
+		return err
+	}
+	s.station = token
+	if err := s.train(ctx, s.recipe.ID); err != nil {
+		return err
+	}
+	s.recipe, err = db.Recipe(ctx, s.recipe.ID)
+	return err
+}
+
+// bring makes the recipe and imports the train half.
+func (s *benchServer) bring(ctx context.Context, train []picture, classes []string) error {
+	db := s.app.DB
 	r := storage.NewRecipe("bench", newClasses(classes, s.Pass))
 	r.Size, r.Mirror = s.Size, s.Mirror
 	r.Learn.After = 0
@@ -171,16 +189,8 @@ func (s *benchServer) prepare(ctx context.Context, train []picture, classes []st
 			return err
 		}
 	}
-	_, token, err := db.AddStation(ctx, "bench", storage.Station{Name: "bench", RecipeID: r.ID})
-	if err != nil {
-		return err
-	}
-	s.station = token
-	if err := s.train(ctx, r.ID); err != nil {
-		return err
-	}
-	s.recipe, err = db.Recipe(ctx, r.ID)
-	return err
+	s.recipe = r
+	return nil
 }
 
 // train runs a training to its end.

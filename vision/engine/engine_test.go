@@ -42,6 +42,11 @@ func drawnHead(names []string, size int) *head.Head {
 // openEngines opens a version with weights drawn at random, and the extractor.
 func openEngines(t *testing.T, size int) (version, extractor *engine.Engine) {
 	t.Helper()
+	return openEnginesIn(t, byOpenCV, size)
+}
+
+func openEnginesIn(t *testing.T, r engine.Runtime, size int) (version, extractor *engine.Engine) {
+	t.Helper()
 	backbone, err := models.Backbone()
 	if err != nil {
 		t.Fatal(err)
@@ -52,14 +57,14 @@ func openEngines(t *testing.T, size int) (version, extractor *engine.Engine) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if version, err = byOpenCV.OpenVersion(file, names); err != nil {
+	if version, err = r.OpenVersion(file, names); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { version.Close() })
 	if file, err = onnx.WriteExtractor(backbone, size); err != nil {
 		t.Fatal(err)
 	}
-	if extractor, err = byOpenCV.OpenExtractor(file); err != nil {
+	if extractor, err = r.OpenExtractor(file); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { extractor.Close() })

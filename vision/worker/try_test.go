@@ -20,7 +20,7 @@ import (
 // TestMain lets the test's own binary be the process of a trial.
 func TestMain(m *testing.M) {
 	if os.Getenv("LOUPE_TEST_TRY") != "" {
-		if err := worker.Try(engine.Choice{Name: os.Getenv("LOUPE_TEST_ENGINE")}, os.Stdin, os.Stdout); err != nil {
+		if err := worker.Try(engine.Choice{Name: os.Getenv("LOUPE_TEST_ENGINE"), Library: os.Getenv("LOUPE_TEST_LIBRARY")}, os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -31,13 +31,18 @@ func TestMain(m *testing.M) {
 
 func benchOf(t *testing.T, limit time.Duration) *trial.Bench {
 	t.Helper()
+	return benchIn(t, engine.Choice{}, limit)
+}
+
+func benchIn(t *testing.T, c engine.Choice, limit time.Duration) *trial.Bench {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return trial.New(trial.Settings{Limit: limit, Command: func() *exec.Cmd {
 		cmd := exec.Command(self)
-		cmd.Env = append(os.Environ(), "LOUPE_TEST_TRY=1", "OPENCV_LOG_LEVEL=ERROR", "GOTRACEBACK=none")
+		cmd.Env = append(os.Environ(), "LOUPE_TEST_TRY=1", "LOUPE_TEST_ENGINE="+c.Name, "LOUPE_TEST_LIBRARY="+c.Library, "OPENCV_LOG_LEVEL=ERROR", "GOTRACEBACK=none")
 		return cmd
 	}})
 }
