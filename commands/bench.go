@@ -26,13 +26,14 @@ type Bench struct {
 	EngineFlags
 	Threads int `help:"Threads of the engine; 0 means one a core, or with --http one a worker." default:"0"`
 
-	HTTP    bool `help:"Instead measure a whole server: train, then post the test half over 8 connections." name:"http"`
-	Workers int  `help:"With --http: vision workers." default:"2"`
-	Frames  int  `help:"With --http: post at least so many frames, the test half over and over." placeholder:"N"`
-	Next    bool `help:"Instead simulate labelling the train half, in random order and in the order that Loupe suggests."`
-	Extract bool `help:"With --http: compare how fast one worker and --workers compute features for a training, in turns."`
-	Engines bool `help:"With --http: compare both engines, each judging for a server of its own, in turns."`
-	Learn   bool `help:"With --http: also time ten corrections until the new champion judges."`
+	HTTP     bool `help:"Instead measure a whole server: train, then post the test half over 8 connections." name:"http"`
+	Workers  int  `help:"With --http: vision workers." default:"2"`
+	Frames   int  `help:"With --http: post at least so many frames, the test half over and over." placeholder:"N"`
+	Variants bool `help:"Instead compare the accuracy, size and speed of smaller and faster variants of a version."`
+	Next     bool `help:"Instead simulate labelling the train half, in random order and in the order that Loupe suggests."`
+	Extract  bool `help:"With --http: compare how fast one worker and --workers compute features for a training, in turns."`
+	Engines  bool `help:"With --http: compare both engines, each judging for a server of its own, in turns."`
+	Learn    bool `help:"With --http: also time ten corrections until the new champion judges."`
 
 	runs engine.Runtime
 }
@@ -45,6 +46,7 @@ version is, then prints one JSON object on standard output.
 Examples:
   loupe bench --data parts.csv                  all training pictures
   loupe bench --data parts.csv --per-class 10   ten pictures a class
+  loupe bench --data parts.csv --variants       accuracy, size and speed of each variant
   loupe bench --data parts.csv --http --frames 10000   frames a second and memory of a whole server
   loupe bench --data parts.csv --http --engines --frames 2000   ONNX Runtime beside OpenCV
   loupe bench --data parts.csv --http --extract   features by one worker and by two
@@ -95,6 +97,8 @@ func (b *Bench) Run() error {
 		result, err = b.engines(pictures, classes)
 	case b.HTTP:
 		result, err = b.server(pictures, classes)
+	case b.Variants:
+		result, err = b.variants(pictures, classes)
 	case b.Next:
 		result, err = b.next(pictures, classes)
 	default:
