@@ -5,7 +5,6 @@ package engine_test
 import (
 	"bytes"
 	"os"
-	"runtime/pprof"
 	"testing"
 
 	"loupe/vision"
@@ -75,7 +74,7 @@ func TestEveryMatIsClosed(t *testing.T) {
 	}
 	if n := opencv.OpenMats() - before; n != 0 {
 		var where bytes.Buffer
-		_ = pprof.Lookup("gocv.io/x/gocv.Mat").WriteTo(&where, 1)
+		_ = opencv.WriteOpenMats(&where)
 		t.Errorf("%d Mats were never closed:\n%s", n, where.String())
 	}
 }
