@@ -26,6 +26,7 @@ require (
 	github.com/schollz/progressbar/v3 v3.19.1
 	github.com/spf13/afero v1.15.0
 	github.com/x448/float16 v0.8.4
+	github.com/yalue/onnxruntime_go v1.13.0
 	go.yaml.in/yaml/v4 v4.0.0
 	gocloud.dev v0.47.0
 	gocv.io/x/gocv v0.31.0

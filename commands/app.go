@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -15,6 +16,7 @@ import (
 	"loupe/models"
 	"loupe/storage"
 	"loupe/vision"
+	"loupe/vision/engine"
 	"loupe/vision/pool"
 	"loupe/vision/trial"
 	"loupe/vision/wire"
@@ -32,6 +34,7 @@ type AppSettings struct {
 	NATSListen string
 	Workers    int           // local worker processes
 	Threads    int           // of each
+	Engine     engine.Choice // of the local workers and of trials
 	TrialLimit time.Duration // for trying an uploaded model; 0 for the default
 	Gate       vision.Gate
 	Secure     bool
@@ -84,7 +87,7 @@ func OpenApp(ctx context.Context, s AppSettings) (*App, error) {
 	a.extractor = models.NewExtractor(a.DB, a.Crew, filepath.Join(cache, "features"), s.Log)
 	a.Registry = models.NewRegistry(a.DB, a.Crew)
 	similar := models.NewPooledCache(a.DB, a.extractor, a.Registry)
-	uploads := models.NewUploads(a.DB, a.Registry, trial.New(trial.Settings{Command: trialCommand, Limit: s.TrialLimit}))
+	uploads := models.NewUploads(a.DB, a.Registry, trial.New(trial.Settings{Command: func() *exec.Cmd { return trialCommand(s.Engine) }, Limit: s.TrialLimit}))
 	a.Learner = models.NewLearner(a.DB, a.Registry, a.extractor, s.Log)
 	a.dispatcher = models.NewDispatcher(a.DB, a.Crew, a.pictures, similar, s.Log)
 	a.Watch = models.NewWatch(a.DB, a.Crew, a.extractor, s.Log)

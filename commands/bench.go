@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"loupe/vision/engine"
 )
 
 // Bench measures training and judging on labelled pictures.
@@ -22,7 +24,8 @@ type Bench struct {
 	Masks    string   `help:"Folder of PNG masks, bright where the defect is: train on those of the train half too, and say how often the heat map peaks in the defect." placeholder:"FOLDER" type:"existingdir"`
 	Seed     uint64   `help:"Seed of the training." default:"1"`
 	Pass     []string `help:"Classes that pass; without it those named good, ok or pass."`
-	Threads  int      `help:"Threads of OpenCV; 0 means one a core, or with --http one a worker." default:"0"`
+	EngineFlags
+	Threads int `help:"Threads of the engine; 0 means one a core, or with --http one a worker." default:"0"`
 
 	HTTP        bool    `help:"Instead measure a whole server: train, then post the test half over 8 connections." name:"http"`
 	Workers     int     `help:"With --http: vision workers." default:"2"`
@@ -36,6 +39,11 @@ type Bench struct {
 	Unseen      string  `help:"Leave this class out of the training, and say how often its test pictures are noticed as unlike anything seen." placeholder:"CLASS"`
 	FalseAlarms float64 `help:"Share of known pictures that may be taken for unlike them, for --good-only and --unseen." default:"0.01"`
 	Bank        int     `help:"Places of known pictures that a version keeps; 0 means as many as Loupe keeps." placeholder:"N"`
+	Variants    bool    `help:"Instead compare the accuracy, size and speed of smaller and faster variants of a version."`
+	Extract     bool    `help:"With --http: compare how fast one worker and --workers compute features for a training, in turns."`
+	Engines     bool    `help:"With --http: compare both engines, each judging for a server of its own, in turns."`
+
+	runs engine.Runtime
 }
 
 // Help teaches the command.
@@ -51,6 +59,9 @@ Examples:
   loupe bench --data parts.csv --drift          frames until a drift is noticed, and false alarms
   loupe bench --data parts.csv --good-only      from good pictures alone
   loupe bench --data parts.csv --unseen crack   is a class noticed that was never shown?
+  loupe bench --data parts.csv --variants       accuracy, size and speed of each variant
+  loupe bench --data parts.csv --http --engines --frames 2000   ONNX Runtime beside OpenCV
+  loupe bench --data parts.csv --http --extract   features by one worker and by two
   loupe bench --data parts.csv --next           labels needed, by chance and as Loupe suggests
   loupe bench --data parts.csv --flip 0.05      wrong labels that are found
   loupe bench --data parts.csv --http --learn   from a correction to the new champion
@@ -94,8 +105,15 @@ func (b *Bench) Run() error {
 	if err != nil {
 		return err
 	}
+	if b.runs, err = chooseEngine(b.choice(), b.Threads); err != nil {
+		return err
+	}
 	var result any
 	switch {
+	case b.HTTP && b.Extract:
+		result, err = b.extraction(pictures, classes)
+	case b.HTTP && b.Engines:
+		result, err = b.engines(pictures, classes)
 	case b.HTTP:
 		result, err = b.server(pictures, classes)
 	case b.Drift:
@@ -104,6 +122,8 @@ func (b *Bench) Run() error {
 		result, err = b.flip(pictures, classes)
 	case b.GoodOnly:
 		result, err = b.goodOnly(pictures)
+	case b.Variants:
+		result, err = b.variants(pictures, classes)
 	case b.Next:
 		result, err = b.next(pictures, classes)
 	default:

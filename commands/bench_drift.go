@@ -11,6 +11,7 @@ import (
 	"loupe/models/guard"
 	"loupe/models/onnx"
 	"loupe/vision"
+	"loupe/vision/engine"
 	"loupe/vision/opencv"
 )
 
@@ -61,20 +62,19 @@ type driftChange struct {
 
 // driftBench takes the features and measurements of pictures, changed or not.
 type driftBench struct {
-	engine           *opencv.Engine
+	engine           *engine.Engine
 	size             int
 	measure, forward []float64
 }
 
 func (b *Bench) drift(pictures []picture) (*driftResult, error) {
-	opencv.SetThreads(b.Threads)
 	train, test := choose(pictures, b.PerClass, b.Seed)
 	rng := rand.New(rand.NewPCG(b.Seed, 91))
 	for _, half := range []*[]picture{&train, &test} {
 		rng.Shuffle(len(*half), func(i, j int) { (*half)[i], (*half)[j] = (*half)[j], (*half)[i] })
 	}
 	train, test = train[:min(len(train), driftTrain)], test[:min(len(test), driftTest)]
-	d, err := newDriftBench(b.Size)
+	d, err := b.newDriftBench(b.Size)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (b *Bench) drift(pictures []picture) (*driftResult, error) {
 	return r, nil
 }
 
-func newDriftBench(size int) (*driftBench, error) {
+func (b *Bench) newDriftBench(size int) (*driftBench, error) {
 	backbone, err := models.Backbone()
 	if err != nil {
 		return nil, err
@@ -123,7 +123,7 @@ func newDriftBench(size int) (*driftBench, error) {
 	if err != nil {
 		return nil, usage("%v", err)
 	}
-	engine, err := opencv.OpenExtractor(file)
+	engine, err := b.runs.OpenExtractor(file)
 	if err != nil {
 		return nil, err
 	}

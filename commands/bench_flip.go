@@ -32,7 +32,6 @@ type flipResult struct {
 // flip gives some training pictures a wrong class and looks for them as the page
 // of suspected labels does. Test pictures are not looked at.
 func (b *Bench) flip(pictures []picture, classes []string) (*flipResult, error) {
-	opencv.SetThreads(b.Threads)
 	folder, err := os.MkdirTemp("", "loupe-bench-")
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"loupe/models/novelty"
 	"loupe/models/onnx"
 	"loupe/vision"
+	"loupe/vision/engine"
 	"loupe/vision/opencv"
 )
 
@@ -40,7 +41,6 @@ type goodResult struct {
 // goodOnly fits a bank of the good training pictures and judges the test half by
 // the very file of the version.
 func (b *Bench) goodOnly(pictures []picture) (*goodResult, error) {
-	opencv.SetThreads(b.Threads)
 	train, test := choose(pictures, b.PerClass, b.Seed)
 	var good []picture
 	name := ""
@@ -102,17 +102,17 @@ func (b *Bench) judgeGood(r *goodResult, bank *onnx.Bank, name string, test []pi
 	if err != nil {
 		return err
 	}
-	engine, err := opencv.OpenVersion(file, classes)
+	version, err := b.runs.OpenVersion(file, classes)
 	if err != nil {
 		return err
 	}
-	defer engine.Close()
-	raw, err := opencv.OpenBackbone(backbone)
+	defer version.Close()
+	raw, err := b.runs.OpenBackbone(backbone)
 	if err != nil {
 		return err
 	}
 	defer raw.Close()
-	pooled, err := opencv.OpenExtractor(extractor)
+	pooled, err := b.runs.OpenExtractor(extractor)
 	if err != nil {
 		return err
 	}
@@ -135,9 +135,9 @@ func (b *Bench) judgeGood(r *goodResult, bank *onnx.Bank, name string, test []pi
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.path, err)
 		}
-		j, err := engine.Judge(picture, prep, recipe, vision.DefaultThresholds)
+		j, err := version.Judge(picture, prep, recipe, vision.DefaultThresholds)
 		infer = append(infer, since(began))
-		for i, e := range []*opencv.Engine{engine, raw, pooled} {
+		for i, e := range []*engine.Engine{version, raw, pooled} {
 			if err != nil {
 				break
 			}

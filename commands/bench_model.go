@@ -18,6 +18,7 @@ import (
 	"loupe/models/novelty"
 	"loupe/models/onnx"
 	"loupe/vision"
+	"loupe/vision/engine"
 	"loupe/vision/opencv"
 )
 
@@ -102,7 +103,6 @@ func (b *Bench) openCaches(folder string) (all []*features.Store, err error) {
 }
 
 func (b *Bench) inProcess(pictures []picture, classes []string) (*benchResult, error) {
-	opencv.SetThreads(b.Threads)
 	train, test := choose(pictures, b.PerClass, b.Seed)
 	if b.Unseen != "" {
 		if !slices.Contains(classes, b.Unseen) {
@@ -168,11 +168,11 @@ func (b *Bench) extract(stores []*features.Store, pictures []picture, trained ma
 	if err != nil {
 		return quantiles{}, usage("%v", err)
 	}
-	engine, err := opencv.OpenExtractor(file)
+	extractor, err := b.runs.OpenExtractor(file)
 	if err != nil {
 		return quantiles{}, err
 	}
-	defer engine.Close()
+	defer extractor.Close()
 	bar := newBar(len(pictures), "features")
 	var ms []float64
 	for i, p := range pictures {
@@ -185,7 +185,7 @@ func (b *Bench) extract(stores []*features.Store, pictures []picture, trained ma
 		}
 		for view, store := range stores {
 			began := time.Now()
-			f, err := extract(engine, data, vision.Preparation{Size: b.Size, Orientation: header.Orientation, View: view})
+			f, err := extract(extractor, data, vision.Preparation{Size: b.Size, Orientation: header.Orientation, View: view})
 			if err != nil {
 				return quantiles{}, fmt.Errorf("%s: %w", p.path, err)
 			}
@@ -199,13 +199,13 @@ func (b *Bench) extract(stores []*features.Store, pictures []picture, trained ma
 	return quantilesOf(ms), nil
 }
 
-func extract(engine *opencv.Engine, data []byte, prep vision.Preparation) (head.Features, error) {
+func extract(e *engine.Engine, data []byte, prep vision.Preparation) (head.Features, error) {
 	p, err := opencv.Decode(data, prep.Orientation)
 	if err != nil {
 		return head.Features{}, err
 	}
 	defer p.Close()
-	f, err := engine.Extract(p, prep)
+	f, err := e.Extract(p, prep)
 	if err != nil {
 		return head.Features{}, err
 	}
@@ -226,7 +226,7 @@ func readPicture(path string) ([]byte, vision.Picture, error) {
 
 func since(t time.Time) float64 { return float64(time.Since(t).Microseconds()) / 1000 }
 
-// judge judges the test half by the version's file in OpenCV, and in the same
+// judge judges the test half by the version's file, and in the same
 // run times the bare backbone on the same inputs.
 func (b *Bench) judge(r *benchResult, h *head.Head, test []picture, trained map[[sha256.Size]byte]bool) error {
 	backbone, err := models.Backbone()
@@ -237,17 +237,17 @@ func (b *Bench) judge(r *benchResult, h *head.Head, test []picture, trained map[
 	if err != nil {
 		return err
 	}
-	engine, err := opencv.OpenVersion(file, r.Classes)
+	version, err := b.runs.OpenVersion(file, r.Classes)
 	if err != nil {
 		return err
 	}
-	defer engine.Close()
-	raw, err := opencv.OpenBackbone(backbone)
+	defer version.Close()
+	raw, err := b.runs.OpenBackbone(backbone)
 	if err != nil {
 		return err
 	}
 	defer raw.Close()
-	if err := errors.Join(engine.Warm(b.Size), raw.Warm(b.Size)); err != nil {
+	if err := errors.Join(version.Warm(b.Size), raw.Warm(b.Size)); err != nil {
 		return err
 	}
 	classes := b.classes(r.Classes)
@@ -268,7 +268,7 @@ func (b *Bench) judge(r *benchResult, h *head.Head, test []picture, trained map[
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.path, err)
 		}
-		j, err := engine.Judge(picture, prep, classes, vision.DefaultThresholds)
+		j, err := version.Judge(picture, prep, classes, vision.DefaultThresholds)
 		infer = append(infer, since(began))
 		if err == nil {
 			var took time.Duration

@@ -13,7 +13,6 @@ import (
 	"loupe/models/features"
 	"loupe/models/head"
 	"loupe/models/onnx"
-	"loupe/vision/opencv"
 )
 
 // nextSeeds is over how many seeds the curves are averaged.
@@ -65,7 +64,6 @@ func labelSteps(all int) (steps []int) {
 // next simulates labelling the training half, in a random order and in the order
 // that Loupe suggests, and judges the test half after each step.
 func (b *Bench) next(pictures []picture, classes []string) (*nextResult, error) {
-	opencv.SetThreads(b.Threads)
 	folder, err := os.MkdirTemp("", "loupe-bench-")
 	if err != nil {
 		return nil, err

@@ -29,6 +29,8 @@ type posting struct {
 	right        atomic.Int64 // verdicts with the picture's class
 	times        []float64    // from post to verdict, ms, by frame
 	took         time.Duration
+	serverCPU    float64 // processor time while it posts, ms
+	workersCPU   float64
 	memoryAt2000 float64 // MB
 }
 
@@ -54,6 +56,7 @@ func (p *posting) post(ctx context.Context, frames int) error {
 	end := min(int(p.next.Load())+frames, len(p.times))
 	errs := make([]error, connections)
 	var all sync.WaitGroup
+	server, workers := p.server.processor()
 	began := time.Now()
 	for i := range connections {
 		all.Go(func() {
@@ -68,6 +71,8 @@ func (p *posting) post(ctx context.Context, frames int) error {
 	}
 	all.Wait()
 	p.took += time.Since(began)
+	serverNow, workersNow := p.server.processor()
+	p.serverCPU, p.workersCPU = p.serverCPU+serverNow-server, p.workersCPU+workersNow-workers
 	p.next.Store(int64(end))
 	return errors.Join(append(errs, ctx.Err())...)
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"loupe/models"
-	"loupe/vision/opencv"
 )
 
 // RawForward times the bare network; bench starts as many as there are workers.
@@ -19,16 +18,20 @@ type RawForward struct {
 	Size    int           `default:"224"`
 	Threads int           `default:"1"`
 	For     time.Duration `default:"4s"`
+	EngineFlags
 }
 
 // Run prints forward passes a second.
 func (r *RawForward) Run() error {
-	opencv.SetThreads(r.Threads)
+	runs, err := chooseEngine(r.choice(), r.Threads)
+	if err != nil {
+		return err
+	}
 	backbone, err := models.Backbone()
 	if err != nil {
 		return err
 	}
-	engine, err := opencv.OpenBackbone(backbone)
+	engine, err := runs.OpenBackbone(backbone)
 	if err != nil {
 		return err
 	}
@@ -59,7 +62,7 @@ func (s *benchServer) rawForward(ctx context.Context) (float64, error) {
 	var all sync.WaitGroup
 	for i := range s.Workers {
 		all.Go(func() {
-			out, err := exec.CommandContext(ctx, program, "raw-forward", "--size", strconv.Itoa(s.Size), "--threads", strconv.Itoa(s.result.Threads)).Output()
+			out, err := exec.CommandContext(ctx, program, append([]string{"raw-forward", "--size", strconv.Itoa(s.Size), "--threads", strconv.Itoa(s.result.Threads)}, engineArgs(s.engine)...)...).Output()
 			if err == nil {
 				err = json.Unmarshal(out, &rates[i])
 			}

@@ -17,6 +17,7 @@ import (
 
 	"loupe/storage"
 	"loupe/vision"
+	"loupe/vision/engine"
 )
 
 // serverResult is what bench --http prints.
@@ -24,11 +25,14 @@ type serverResult struct {
 	Frames        int       `json:"frames"`
 	Workers       int       `json:"workers"`
 	Threads       int       `json:"threads"` // of each worker
+	Engine        string    `json:"engine"`
 	FramesPerS    float64   `json:"frames_per_s"`
 	RawForwardS   float64   `json:"raw_forward_per_s"` // of as many processes, in turns with the frames
 	Ratio         float64   `json:"ratio"`
-	AnswerMS      quantiles `json:"answer_ms"` // from post to verdict
-	MemoryMB      float64   `json:"memory_mb"` // of server and workers after the last frame
+	AnswerMS      quantiles `json:"answer_ms"`      // from post to verdict
+	ServerCPUMS   float64   `json:"server_cpu_ms"`  // processor time a frame, of the server with the stations that post
+	WorkersCPUMS  float64   `json:"workers_cpu_ms"` // processor time a frame, of all workers
+	MemoryMB      float64   `json:"memory_mb"`      // of server and workers after the last frame
 	MemoryAt2000  float64   `json:"memory_mb_at_2000,omitempty"`
 	Accuracy      float64   `json:"accuracy"`
 	LearnS        []float64 `json:"learn_s,omitempty"` // correction accepted until the new champion's first verdict
@@ -40,6 +44,8 @@ type serverResult struct {
 type benchServer struct {
 	*Bench
 	app     *App
+	engine  engine.Choice
+	close   func() error
 	recipe  storage.Recipe
 	station string // token
 	result  serverResult
@@ -48,30 +54,41 @@ type benchServer struct {
 // server measures a whole server: it imports and trains the train half, posts
 // the test half as stations do, and measures the bare network in the same run.
 func (b *Bench) server(pictures []picture, classes []string) (*serverResult, error) {
+	ctx, stop := interruptible()
+	defer stop()
+	s, err := b.startServer(ctx, b.choice())
+	if err != nil {
+		return nil, err
+	}
+	err = s.measure(ctx, pictures, classes)
+	return &s.result, errors.Join(err, s.close())
+}
+
+// startServer runs a server whose workers have the engine.
+func (b *Bench) startServer(ctx context.Context, c engine.Choice) (*benchServer, error) {
 	folder, err := os.MkdirTemp("", "loupe-bench-")
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(folder)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	threads := max(1, b.Threads)
-	ctx, stop := interruptible()
-	defer stop()
-	app, err := OpenApp(ctx, AppSettings{Folder: folder, Listener: l, Workers: b.Workers, Threads: threads, Gate: vision.DefaultGate, Log: quiet})
+	app, err := OpenApp(ctx, AppSettings{Folder: folder, Listener: l, Workers: b.Workers, Threads: threads, Engine: c, Gate: vision.DefaultGate, Log: quiet})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, l.Close(), os.RemoveAll(folder))
 	}
-	s := &benchServer{Bench: b, app: app, result: serverResult{Workers: b.Workers, Threads: threads}}
 	run, end := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- app.Run(run, false) }()
-	err = s.measure(ctx, pictures, classes)
-	end()
-	return &s.result, errors.Join(err, <-ended, app.Close())
+	s := &benchServer{Bench: b, app: app, engine: c, result: serverResult{Workers: b.Workers, Threads: threads, Engine: c.Name}}
+	s.close = func() error {
+		end()
+		return errors.Join(<-ended, app.Close(), os.RemoveAll(folder))
+	}
+	return s, nil
 }
 
 func (s *benchServer) measure(ctx context.Context, pictures []picture, classes []string) error {
@@ -112,16 +129,40 @@ func (s *benchServer) compare(ctx context.Context, test []picture) error {
 			return err
 		}
 	}
+	s.conclude(p, raw)
+	return nil
+}
+
+// conclude fills in what the posting and the rates of the bare network say.
+func (s *benchServer) conclude(p *posting, raw []float64) {
 	s.result.RawForwardS = stat.Mean(raw, nil)
 	s.result.Frames, s.result.FramesPerS = len(p.times), float64(len(p.times))/p.took.Seconds()
 	s.result.Ratio = s.result.FramesPerS / s.result.RawForwardS
 	s.result.AnswerMS, s.result.Accuracy = quantilesOf(p.times), float64(p.right.Load())/float64(len(p.times))
+	s.result.ServerCPUMS, s.result.WorkersCPUMS = p.serverCPU/float64(len(p.times)), p.workersCPU/float64(len(p.times))
 	s.result.MemoryMB, s.result.MemoryAt2000 = s.memory(), p.memoryAt2000
-	return nil
 }
 
 // prepare imports the train half, makes a station and trains the first version.
 func (s *benchServer) prepare(ctx context.Context, train []picture, classes []string) error {
+	db := s.app.DB
+	if err := s.bring(ctx, train, classes); err != nil {
+		return err
+	}
+	_, token, err := db.AddStation(ctx, "bench", storage.Station{Name: "bench", RecipeID: s.recipe.ID})
+	if err != nil {
+		return err
+	}
+	s.station = token
+	if err := s.train(ctx, s.recipe.ID); err != nil {
+		return err
+	}
+	s.recipe, err = db.Recipe(ctx, s.recipe.ID)
+	return err
+}
+
+// bring makes the recipe and imports the train half.
+func (s *benchServer) bring(ctx context.Context, train []picture, classes []string) error {
 	db := s.app.DB
 	r := storage.NewRecipe("bench", newClasses(classes, s.Pass))
 	r.Size, r.Mirror = s.Size, s.Mirror
@@ -148,16 +189,8 @@ func (s *benchServer) prepare(ctx context.Context, train []picture, classes []st
 			return err
 		}
 	}
-	_, token, err := db.AddStation(ctx, "bench", storage.Station{Name: "bench", RecipeID: r.ID})
-	if err != nil {
-		return err
-	}
-	s.station = token
-	if err := s.train(ctx, r.ID); err != nil {
-		return err
-	}
-	s.recipe, err = db.Recipe(ctx, r.ID)
-	return err
+	s.recipe = r
+	return nil
 }
 
 // train runs a training to its end.
@@ -192,6 +225,31 @@ func (s *benchServer) memory() float64 {
 		total += residentMB(w.PID)
 	}
 	return total
+}
+
+// processor is the processor time that this process and the workers took, in ms.
+// Unlike the time that passes it says the same on a machine that others use too.
+func (s *benchServer) processor() (server, workers float64) {
+	for _, w := range s.app.Crew.Workers() {
+		workers += processorMS(w.PID)
+	}
+	return processorMS(os.Getpid()), workers
+}
+
+// processorMS reads the ticks of a process, of which the system counts 100 a second.
+func processorMS(pid int) float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), ") ") // after the name, which may hold spaces
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseFloat(fields[11], 64)
+	system, _ := strconv.ParseFloat(fields[12], 64)
+	return 10 * (user + system)
 }
 
 func residentMB(pid int) float64 {

@@ -20,8 +20,9 @@ type Serve struct {
 	Listen  string `help:"Address to serve on." default:"127.0.0.1:8080" env:"LOUPE_LISTEN" placeholder:"HOST:PORT"`
 	Workers int    `help:"Vision workers to start on this machine; -1 means one a core." default:"-1" env:"LOUPE_WORKERS"`
 	Threads int    `help:"Threads of each local worker; 0 shares the cores out." default:"0" env:"LOUPE_THREADS"`
-	Demo    bool   `help:"Set up the demonstration line if there is none, and run it." env:"LOUPE_DEMO"`
-	HTTPS   bool   `help:"A proxy serves the pages by HTTPS: keep cookies to it." name:"https" env:"LOUPE_HTTPS"`
+	EngineFlags
+	Demo  bool `help:"Set up the demonstration line if there is none, and run it." env:"LOUPE_DEMO"`
+	HTTPS bool `help:"A proxy serves the pages by HTTPS: keep cookies to it." name:"https" env:"LOUPE_HTTPS"`
 
 	NATS       string `help:"URL of a NATS cluster to use instead of the built-in server; several with commas." name:"nats" env:"LOUPE_NATS" placeholder:"URL"`
 	NATSToken  string `help:"Token that workers show; made anew at each start by default." name:"nats-token" env:"LOUPE_NATS_TOKEN" placeholder:"TOKEN"`
@@ -42,6 +43,7 @@ Examples:
   loupe serve                              on 127.0.0.1:8080, with the data in ./data
   loupe serve --demo                       the same with the demonstration line running
   loupe serve --listen :8080 --data /srv/loupe
+  loupe serve --engine onnxruntime         judges faster, where the library of ONNX Runtime is installed
   loupe serve --nats-listen 10.0.0.5:4222 --nats-token SECRET   workers may join from other machines
   loupe serve --nats-listen 10.0.0.5:4222 --nats-cert plant.pem --nats-key plant.key --nats-ca ca.pem
                                            the same by TLS, for workers that show a certificate`
@@ -73,6 +75,11 @@ func (s *Serve) Validate() error {
 func (s *Serve) Run(log *slog.Logger) error {
 	ctx, stop := interruptible()
 	defer stop()
+	runs, err := chooseEngine(s.choice(), 1)
+	if err != nil {
+		return err
+	}
+	log.Info("the local workers judge", "engine", runs.Label)
 	l, err := net.Listen("tcp", s.Listen)
 	if err != nil {
 		return usage("cannot serve on %s: %v", s.Listen, err)
@@ -97,7 +104,7 @@ func (s *Serve) settings(l net.Listener, log *slog.Logger) AppSettings {
 	}
 	return AppSettings{
 		Folder: s.Data, BlobsURL: s.Blobs, Listener: l, NATSURL: s.NATS, NATSAccess: s.NATSAccess.access(s.NATSToken), NATSListen: s.NATSListen,
-		Workers: workers, Threads: threads, Gate: vision.Gate{MaxBytes: s.MaxBytes, MaxPixels: s.MaxPixels}, Secure: s.HTTPS, Log: log,
+		Workers: workers, Threads: threads, Engine: s.choice(), Gate: vision.Gate{MaxBytes: s.MaxBytes, MaxPixels: s.MaxPixels}, Secure: s.HTTPS, Log: log,
 	}
 }
 
@@ -115,7 +122,7 @@ func greet(a *App) {
 // workerCommand starts this program as a worker.
 func workerCommand(a AppSettings, natsURL string, access wire.Access, blobs string) func(id string) *exec.Cmd {
 	return func(id string) *exec.Cmd {
-		cmd := exec.Command(ownProgram(), "worker", "--leash", "--id", id, "--threads", strconv.Itoa(a.Threads))
+		cmd := exec.Command(ownProgram(), append([]string{"worker", "--leash", "--id", id, "--threads", strconv.Itoa(a.Threads)}, engineArgs(a.Engine)...)...)
 		cmd.Env = append(accessEnvironment(access), "LOUPE_NATS="+natsURL, "LOUPE_BLOBS="+blobs)
 		cmd.Stderr = os.Stderr
 		return cmd

@@ -6,23 +6,24 @@ import (
 	"os/signal"
 	"strings"
 
+	"loupe/vision/engine"
 	"loupe/vision/wire"
 	"loupe/vision/worker"
 )
 
 // TryModel tries a foreign model file; the server starts it for each upload.
-type TryModel struct{}
+type TryModel struct{ EngineFlags }
 
 // Run reads the file from standard input and prints one JSON object.
 func (t *TryModel) Run() error {
 	signal.Ignore(os.Interrupt) // Ctrl-C in a terminal is the server's business
-	return worker.Try(os.Stdin, os.Stdout)
+	return worker.Try(t.choice(), os.Stdin, os.Stdout)
 }
 
 // trialCommand starts this program as a trial, which gets no secret of the
 // server's environment.
-func trialCommand() *exec.Cmd {
-	cmd := exec.Command(ownProgram(), "try-model")
+func trialCommand(c engine.Choice) *exec.Cmd {
+	cmd := exec.Command(ownProgram(), append([]string{"try-model"}, engineArgs(c)...)...)
 	for _, one := range accessEnvironment(wire.Access{}) {
 		if !strings.HasPrefix(one, "AWS_") {
 			cmd.Env = append(cmd.Env, one)

@@ -18,8 +18,9 @@ type Worker struct {
 	Token      string `help:"Token of that NATS, if it asks for one; better given by the environment than on the command line." env:"LOUPE_NATS_TOKEN"`
 	NATSAccess `embed:"" prefix:"nats-"`
 	Blobs      string `help:"gocloud.dev/blob URL of the server's pictures and models, such as file:///srv/loupe/blobs." required:"" env:"LOUPE_BLOBS" placeholder:"URL"`
-	Threads    int    `help:"Threads of OpenCV; 0 means one a core." default:"0" env:"LOUPE_THREADS"`
-	Name       string `help:"Name on the pages; by default this machine's name and the process number." env:"LOUPE_WORKER_NAME"`
+	EngineFlags
+	Threads int    `help:"Threads of the engine; 0 means one a core." default:"0" env:"LOUPE_THREADS"`
+	Name    string `help:"Name on the pages; by default this machine's name and the process number." env:"LOUPE_WORKER_NAME"`
 
 	ID    string `hidden:"" help:"Identity that the supervisor gave."`
 	Leash bool   `hidden:"" help:"End when standard input ends, and leave Ctrl-C to the supervisor."`
@@ -34,7 +35,8 @@ comes back by itself, and one that ends in the middle of a frame loses nothing.
 Examples:
 
   loupe worker --blobs file:///srv/loupe/blobs
-  LOUPE_NATS_TOKEN=… loupe worker --nats nats://plant:4222 --blobs file:///mnt/loupe/blobs`
+  LOUPE_NATS_TOKEN=… loupe worker --nats nats://plant:4222 --blobs file:///mnt/loupe/blobs
+  loupe worker --blobs file:///srv/loupe/blobs --engine onnxruntime    faster, where its library is installed`
 }
 
 // Validate refuses settings that cannot work.
@@ -70,9 +72,12 @@ func (w *Worker) Run(log *slog.Logger) error {
 			cancel()
 		}()
 	}
+	if _, err := chooseEngine(w.choice(), w.Threads); err != nil {
+		return err
+	}
 	err := worker.Run(ctx, worker.Settings{
 		NATSURL: w.NATS, Access: w.NATSAccess.access(w.Token), BlobsURL: w.Blobs, ID: w.ID, Name: w.Name,
-		Threads: w.Threads, Version: programVersion(), Log: log,
+		Engine: w.choice(), Threads: w.Threads, Version: programVersion(), Log: log,
 	})
 	var refused *worker.RefusedError
 	if errors.As(err, &refused) {

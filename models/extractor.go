@@ -199,9 +199,9 @@ func (e *Extractor) store(prep vision.Preparation) (*features.Store, error) {
 	return s, err
 }
 
-// extractAtOnce is how many frames are under way together: enough to keep
-// several workers busy.
-const extractAtOnce = 8
+// extractAtOnce is how many frames are under way together at most: enough to keep
+// many workers busy. The pool gives each worker as many as it needs.
+const extractAtOnce = 64
 
 // look is a frame with the way it is prepared.
 type look struct {
@@ -225,6 +225,16 @@ func (e *Extractor) missing(prep vision.Preparation, views int, frames []storage
 		}
 	}
 	return all, nil
+}
+
+// Fill has the features of the first view of frames computed that are not cached,
+// by all workers together.
+func (e *Extractor) Fill(ctx context.Context, prep vision.Preparation, frames []storage.LabelledFrame) error {
+	missing, err := e.missing(prep, 1, frames)
+	if err != nil {
+		return err
+	}
+	return e.computeAll(ctx, missing, func(context.Context, int, int, time.Duration) error { return nil })
 }
 
 // computeAll has the features of all looks computed. It calls progress now and

@@ -18,6 +18,7 @@ import (
 	"loupe/models"
 	"loupe/storage"
 	"loupe/vision"
+	"loupe/vision/engine"
 	"loupe/vision/plates"
 	"loupe/vision/pool"
 	"loupe/vision/wire"
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 		os.Exit(work())
 	}
 	if os.Getenv("LOUPE_TEST_TRY") != "" {
-		if err := worker.Try(os.Stdin, os.Stdout); err != nil {
+		if err := worker.Try(engine.Choice{}, os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

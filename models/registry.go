@@ -148,7 +148,7 @@ func (r *Registry) warm(ctx context.Context, v storage.Version) error {
 	if err == nil || !v.Uploaded() {
 		return nil
 	}
-	return &storage.Error{Code: storage.Conflict, Message: fmt.Sprintf("version %d is not made champion: %v. Run the same OpenCV on all workers, or wait until they are less busy, then try again", v.Number, err)}
+	return &storage.Error{Code: storage.Conflict, Message: fmt.Sprintf("version %d is not made champion: %v. Run the same engine on all workers, or wait until they are less busy, then try again", v.Number, err)}
 }
 
 // keptFiles is how many model files of a recipe stay beside the champion's;

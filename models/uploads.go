@@ -32,7 +32,8 @@ type Upload struct {
 	Bytes     int      `json:"bytes"`
 	Producer  string   `json:"producer,omitempty"` // the program that wrote the file
 	Opset     int64    `json:"opset,omitempty"`
-	OpenCV    string   `json:"opencv"`            // that tried it
+	Engine    string   `json:"engine,omitempty"`  // that tried it, with its version
+	OpenCV    string   `json:"opencv,omitempty"`  // the same of files tried when there was one engine only
 	ForwardMS float64  `json:"forward_ms"`        // of one pass on one thread, when it was tried
 	Missing   []string `json:"missing,omitempty"` // classes of the recipe that it does not tell
 }
@@ -109,7 +110,7 @@ func (u *Uploads) Add(ctx context.Context, by string, recipeID int64, note strin
 	if err != nil {
 		return none, storage.Job{}, err
 	}
-	about := Upload{Note: note, Bytes: len(file), Producer: plain(f.Producer), Opset: f.Opset, OpenCV: answer.OpenCV, ForwardMS: answer.ForwardMS}
+	about := Upload{Note: note, Bytes: len(file), Producer: plain(f.Producer), Opset: f.Opset, Engine: answer.Engine, ForwardMS: answer.ForwardMS}
 	for _, name := range r.ClassNames() {
 		if !slices.Contains(f.Classes, name) {
 			about.Missing = append(about.Missing, name)

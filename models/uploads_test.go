@@ -233,7 +233,7 @@ func TestAnUploadThatAWorkerDiesOverIsNotPromoted(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	if _, err := p.registry.Promote(t.Context(), "ann", v.ID, "by hand"); storage.CodeOf(err) != storage.Conflict || !strings.Contains(err.Error(), "the vision worker died over it. Run the same OpenCV") {
+	if _, err := p.registry.Promote(t.Context(), "ann", v.ID, "by hand"); storage.CodeOf(err) != storage.Conflict || !strings.Contains(err.Error(), "the vision worker died over it. Run the same engine") {
 		t.Errorf("promoting it: %v", err)
 	}
 	if took := time.Since(began); took > 25*time.Second {

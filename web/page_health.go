@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -40,7 +41,7 @@ func (w *Server) healthView(ctx context.Context) (ui.HealthView, error) {
 		Backup: healthBackup(r.Backup, now.Location()), Version: w.Version, StartedAt: w.views.StartedAt.In(now.Location()),
 	}
 	for _, one := range r.Workers {
-		v.Workers = append(v.Workers, ui.HealthWorker{Name: one.Name, Host: one.Host, Version: one.Version, Refused: one.Refused,
+		v.Workers = append(v.Workers, ui.HealthWorker{Name: one.Name, Host: one.Host, Version: one.Version, Engine: cmp.Or(one.Engine, "OpenCV"), Refused: one.Refused,
 			Busy: one.Busy, Frames: one.Frames, PerSecond: one.PerSecond, Since: one.Since.In(now.Location())})
 	}
 	for _, s := range r.Stages {

@@ -60,6 +60,15 @@ func (f *Features) tap(size, t int) []uint16 {
 	return f.Taps[at : at+Channels[t]*row(size, t)]
 }
 
+// Cut makes what lies beyond the reach of a network zero, in the features of an
+// input of the given side: a fit then leaves its weights at zero.
+func (f *Features) Cut(size int, reach onnx.Reach) {
+	clear(f.Pooled[reach.PooledLen():])
+	if reach == onnx.Stride16 {
+		clear(f.tap(size, 2))
+	}
+}
+
 // FromTaps makes Features of an extractor's outputs, each flattened row-major.
 // Taps that are not those of one square input give Features that no cache and
 // no head takes.

@@ -26,7 +26,7 @@ func WriteExtractor(backbone []byte, size int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.pooled()
+	g.pooled(Whole)
 	for _, t := range taps {
 		side := int64(size) / t.stride
 		g.output(t.name, 1, t.channels, side, side)
@@ -38,6 +38,12 @@ func WriteExtractor(backbone []byte, size int) ([]byte, error) {
 // WriteVersion writes the backbone with a head: probabilities, heat and pooled
 // features of the named classes.
 func WriteVersion(backbone []byte, size int, w Weights, classes []string) ([]byte, error) {
+	return WriteShort(backbone, size, w, classes, Whole)
+}
+
+// WriteShort writes a version whose network ends where its reach does: the weights
+// for what lies beyond are left out, and so is the backbone behind it.
+func WriteShort(backbone []byte, size int, w Weights, classes []string, reach Reach) ([]byte, error) {
 	k := int64(len(classes))
 	if err := w.check(int(k)); err != nil {
 		return nil, err
@@ -50,10 +56,10 @@ func WriteVersion(backbone []byte, size int, w Weights, classes []string) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	g.pooled()
-	g.local(w, k)
+	n := g.pooled(reach)
+	g.local(w, k, reach)
 	local := g.logMeanExp(w.Sharpness, k, int64(size)/8)
-	pooled := g.node("Gemm", "pooled_logits", []string{Pooled, g.constant("pooled_weight", w.Pooled, k, PooledLen), g.constant("pooled_bias", w.PooledBias, k)},
+	pooled := g.node("Gemm", "pooled_logits", []string{Pooled, g.constant("pooled_weight", columns(w.Pooled, int(n)), k, n), g.constant("pooled_bias", w.PooledBias, k)},
 		float("alpha", 1), float("beta", 1), integer("transB", 1))
 	logits := g.node("Add", "logits", []string{local, pooled})
 	if w.Temperature > 0 {
@@ -62,11 +68,12 @@ func WriteVersion(backbone []byte, size int, w Weights, classes []string) ([]byt
 	g.node("Softmax", Probabilities, []string{logits}, integer("axis", 1))
 	g.output(Probabilities, 1, k)
 	g.output(Heat, 1, k, int64(size)/8, int64(size)/8)
-	g.output(Pooled, 1, PooledLen)
-	if w.Bank != nil {
+	g.output(Pooled, 1, n)
+	if w.Bank != nil && reach.taps() == len(taps) {
 		g.novelty(w.Bank, int64(size))
 		g.noveltyOutputs(int64(size))
 	}
+	g.prune()
 	return finish(m, map[string]string{classesKey: string(names), sizeKey: strconv.Itoa(size)}, classesKey, sizeKey)
 }
 
@@ -86,25 +93,31 @@ func (w Weights) check(k int) error {
 }
 
 // pooled adds the pooled features: mean, maximum and standard deviation of each
-// tap, and the mean of the last convolution.
-func (g graph) pooled() {
+// tap, and the mean of the last convolution, as far as they are within reach. It
+// says how many they are.
+func (g graph) pooled(reach Reach) (n int64) {
 	var parts []string
-	for _, t := range taps {
+	for _, t := range taps[:reach.taps()] {
+		n += 3 * t.channels
 		mean := g.node("GlobalAveragePool", t.name+"_mean", []string{t.name})
 		maximum := g.node("GlobalMaxPool", t.name+"_max", []string{t.name})
 		square := g.node("GlobalAveragePool", t.name+"_meansquare", []string{g.node("Mul", t.name+"_square", []string{t.name, t.name})})
 		variance := g.node("Sub", t.name+"_variance", []string{square, g.node("Mul", t.name+"_squaremean", []string{mean, mean})})
 		parts = append(parts, mean, maximum, g.node("Sqrt", t.name+"_std", []string{g.node("Relu", t.name+"_positive", []string{variance})}))
 	}
-	parts = append(parts, g.node("GlobalAveragePool", "head_mean", []string{headTap}))
+	if reach == Whole {
+		parts = append(parts, g.node("GlobalAveragePool", "head_mean", []string{headTap}))
+		n += headChannels
+	}
 	g.node("Flatten", Pooled, []string{g.node("Concat", "pooled_parts", parts, integer("axis", 1))}, integer("axis", 1))
+	return n
 }
 
 // local adds the local logits: a 1×1 convolution on each tap, brought to stride
 // 8 by fixed bilinear kernels and summed.
-func (g graph) local(w Weights, k int64) {
+func (g graph) local(w Weights, k int64, reach Reach) {
 	var maps []string
-	for i, t := range taps {
+	for i, t := range taps[:reach.taps()] {
 		inputs := []string{t.name, g.constant(t.name+"_local_weight", w.Local[i], k, t.channels, 1, 1)}
 		if i == 0 {
 			inputs = append(inputs, g.constant("local_bias", w.LocalBias, k))
@@ -115,7 +128,14 @@ func (g graph) local(w Weights, k int64) {
 		}
 		maps = append(maps, m)
 	}
-	g.node("Add", Heat, []string{g.node("Add", "local_sum", []string{maps[0], maps[1]}), maps[2]})
+	sum := maps[0]
+	for i, m := range maps[1:] {
+		name := "local_sum"
+		if i == len(maps)-2 {
+			name = Heat
+		}
+		sum = g.node("Add", name, []string{sum, m})
+	}
 }
 
 // logMeanExp adds the log-sum-exp pooling of the heat map: log(mean(exp(s·x)))/s,

@@ -64,7 +64,7 @@ func WriteNormal(backbone []byte, size int, b *Bank, classes []string) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	g.pooled()
+	g.pooled(Whole)
 	g.novelty(b, int64(size))
 	half, rest := b.Steepness/2, (b.Offset-b.Steepness)/2
 	g.node("Gemm", "logits", []string{Novelty, g.constant("odds_weight", []float32{-half, half}, 2, 1), g.constant("odds_bias", []float32{-rest, rest}, 2)},

@@ -10,7 +10,6 @@ import (
 	"loupe/models/onnx"
 	"loupe/models/onnx/run"
 	"loupe/vision"
-	"loupe/vision/opencv"
 )
 
 // drawnBank is a bank with the statistics of real taps in size.
@@ -47,7 +46,7 @@ func TestNoveltyAgreesWithSpecificationAndOpenCV(t *testing.T) {
 	}{"beside a head": {version(t, h), h.Classes}, "good parts only": {file, normal.Classes}} {
 		t.Run(name, func(t *testing.T) {
 			want := evaluate(t, c.file, drawn)
-			engine, err := opencv.OpenVersion(c.file, c.classes)
+			engine, err := byOpenCV.OpenVersion(c.file, c.classes)
 			if err != nil {
 				t.Fatal(err)
 			}

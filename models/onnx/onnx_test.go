@@ -18,6 +18,7 @@ import (
 	"loupe/models/onnx"
 	"loupe/models/onnx/run"
 	"loupe/vision"
+	"loupe/vision/engine"
 	"loupe/vision/opencv"
 )
 
@@ -100,8 +101,11 @@ func picture(t *testing.T, seed uint64, size int, square ...int) drawing {
 	return d
 }
 
+// byOpenCV is the reference.
+var byOpenCV = engine.Runtime{Label: "OpenCV", Open: opencv.Open}
+
 // forward runs a version in OpenCV on a drawing.
-func forward(t *testing.T, engine *opencv.Engine, d drawing) opencv.Output {
+func forward(t *testing.T, e *engine.Engine, d drawing) engine.Output {
 	t.Helper()
 	p, err := opencv.Decode(d.png, 1)
 	if err != nil {
@@ -113,7 +117,7 @@ func forward(t *testing.T, engine *opencv.Engine, d drawing) opencv.Output {
 		t.Fatal(err)
 	}
 	defer in.Close()
-	out, err := engine.Forward(in)
+	out, err := e.Forward(in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,14 +125,14 @@ func forward(t *testing.T, engine *opencv.Engine, d drawing) opencv.Output {
 }
 
 // extract runs an extractor in OpenCV on a drawing.
-func extract(t *testing.T, engine *opencv.Engine, d drawing) head.Features {
+func extract(t *testing.T, e *engine.Engine, d drawing) head.Features {
 	t.Helper()
 	p, err := opencv.Decode(d.png, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	f, err := engine.Extract(p, vision.Preparation{Size: d.size})
+	f, err := e.Extract(p, vision.Preparation{Size: d.size})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,12 +192,12 @@ func TestVersionAgreesWithSpecificationAndOpenCV(t *testing.T) {
 			file := version(t, h)
 			drawn := picture(t, 7, c.size)
 			want := evaluate(t, file, drawn)
-			engine, err := opencv.OpenVersion(file, h.Classes)
+			e, err := byOpenCV.OpenVersion(file, h.Classes)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer engine.Close()
-			got := forward(t, engine, drawn)
+			defer e.Close()
+			got := forward(t, e, drawn)
 			top := 1.0
 			for _, v := range want[onnx.Heat].Data {
 				top = max(top, math.Abs(v))
@@ -322,18 +326,18 @@ func TestWhatCannotBeWrittenIsRefused(t *testing.T) {
 
 // A fit on extracted features ends in a file that tells the same pictures apart.
 func TestFromFitToFile(t *testing.T) {
-	engine, err := opencv.OpenExtractor(extractor(t, 224))
+	e, err := byOpenCV.OpenExtractor(extractor(t, 224))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer engine.Close()
+	defer e.Close()
 	s := &pictures{}
 	for i := range 12 {
 		d := picture(t, uint64(i), 224)
 		if i%2 == 1 {
 			d = picture(t, uint64(i), 224, 30+10*i, 60+5*i)
 		}
-		s.drawings, s.features = append(s.drawings, d), append(s.features, extract(t, engine, d))
+		s.drawings, s.features = append(s.drawings, d), append(s.features, extract(t, e, d))
 	}
 	o := head.Defaults()
 	o.Batch = 4
@@ -341,7 +345,7 @@ func TestFromFitToFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	judge, err := opencv.OpenVersion(version(t, h), h.Classes)
+	judge, err := byOpenCV.OpenVersion(version(t, h), h.Classes)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,20 +6,20 @@ import (
 	"slices"
 	"testing"
 
-	"loupe/vision/opencv"
+	"loupe/vision/engine"
 )
 
 // A temperature changes the probabilities and nothing else; a head without one,
 // as older Loupes wrote them, gives the same file as before.
 func TestTemperatureIsInTheFile(t *testing.T) {
 	h, drawn := drawnHead(1, 3, 224, 0.05), picture(t, 7, 224)
-	judge := func(file []byte) opencv.Output {
-		engine, err := opencv.OpenVersion(file, h.Classes)
+	judge := func(file []byte) engine.Output {
+		e, err := byOpenCV.OpenVersion(file, h.Classes)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer engine.Close()
-		return forward(t, engine, drawn)
+		defer e.Close()
+		return forward(t, e, drawn)
 	}
 	plain := version(t, h)
 	before := judge(plain)

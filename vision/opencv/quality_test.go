@@ -55,3 +55,12 @@ func TestQualityTellsLightFocusAndPlaceApart(t *testing.T) {
 		t.Error("a picture can be moved out of sight")
 	}
 }
+
+func decodePicture(t *testing.T, data []byte) *opencv.Picture {
+	t.Helper()
+	p, err := opencv.Decode(data, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}

@@ -101,15 +101,6 @@ func (p *Pool) judge(ctx context.Context, m *member, q wire.JudgeRequest, r *wir
 	return err
 }
 
-// Extract has a free worker compute a frame's features.
-func (p *Pool) Extract(ctx context.Context, q wire.ExtractRequest) (wire.ExtractResult, error) {
-	var r wire.ExtractResult
-	if err := p.request(ctx, wire.Extract, q, &r); err != nil {
-		return r, err
-	}
-	return r, explain(r.Trouble)
-}
-
 // Render has a free worker draw an upright JPEG copy of a frame.
 func (p *Pool) Render(ctx context.Context, q wire.RenderRequest) (wire.RenderResult, error) {
 	var r wire.RenderResult

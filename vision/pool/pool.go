@@ -72,7 +72,8 @@ type Pool struct {
 
 	mu      sync.Mutex
 	members map[string]*member
-	queue   []*waiter // for a free slot, first come first served
+	queue   []*waiter     // for a free slot, first come first served
+	changed chan struct{} // closed when a worker comes, goes or has computed features
 	locals  *locals
 	onUp    []func(Worker)
 	onLost  []func(Worker, error)
@@ -80,10 +81,11 @@ type Pool struct {
 
 // member is a live worker with what it holds.
 type member struct {
-	Worker         // as its last beat said; read with the pool's lock held
-	id      string // the same for life
-	load    int
-	flights map[*flight]bool
+	Worker          // as its last beat said; read with the pool's lock held
+	id       string // the same for life
+	load     int
+	extracts int // feature requests that it holds
+	flights  map[*flight]bool
 }
 
 // flight is one call under way; end ends it with a cause.
@@ -94,7 +96,7 @@ func Open(s Settings) (*Pool, error) {
 	if s.FrameLimit == 0 {
 		s.FrameLimit = 10 * time.Second
 	}
-	p := &Pool{settings: s, local: s.Access, members: map[string]*member{}, stop: make(chan struct{})}
+	p := &Pool{settings: s, local: s.Access, members: map[string]*member{}, changed: make(chan struct{}), stop: make(chan struct{})}
 	if s.URL == "" {
 		if err := p.startServer(); err != nil {
 			return nil, err
@@ -199,6 +201,9 @@ func (p *Pool) onBeat(m *nats.Msg) {
 		p.members[beat.ID] = w
 	}
 	w.Beat, w.LastAt = beat, now
+	if !known {
+		p.rouse()
+	}
 	up, tell := w.Worker, p.onUp
 	p.serve()
 	p.mu.Unlock()
@@ -275,6 +280,7 @@ func (p *Pool) lose(id string, reason error) {
 		return
 	}
 	delete(p.members, id)
+	p.rouse()
 	for f := range m.flights {
 		f.end(ErrWorkerDied)
 	}

@@ -25,8 +25,9 @@ type Request struct {
 
 // Answer is what the process prints on standard output, as JSON.
 type Answer struct {
-	OpenCV    string  `json:"opencv"`            // version of the library
+	Engine    string  `json:"engine"`            // that tried it, with its version
 	ForwardMS float64 `json:"forward_ms"`        // of one pass on one thread
+	Unread    string  `json:"unread,omitempty"`  // why the engine cannot load the file, where it survives that
 	Trouble   string  `json:"trouble,omitempty"` // what is wrong with the outputs
 }
 
@@ -100,8 +101,10 @@ func (b *Bench) Try(ctx context.Context, model []byte, size int, classes []strin
 		return answer, fmt.Errorf("read what the process that tried a model says: %w", err)
 	}
 	switch pass := time.Duration(answer.ForwardMS * float64(time.Millisecond)); {
+	case answer.Unread != "" || noMemory.MatchString(answer.Trouble):
+		return answer, unread(answer, size)
 	case answer.Trouble != "":
-		return answer, &Failure{Reason: Wrong, OpenCV: answer.OpenCV, words: "The file does not give what a worker needs: " + answer.Trouble}
+		return answer, &Failure{Reason: Wrong, words: "The file does not give what a worker needs: " + answer.Trouble}
 	case pass > slowest:
 		return answer, &Failure{Reason: Hangs, words: fmt.Sprintf("The file takes %.1f s for one picture of %d×%d pixels, more than the %s that are allowed", pass.Seconds(), size, size, slowest)}
 	}
@@ -126,8 +129,8 @@ func (b *beginning) Write(text []byte) (int, error) {
 type Reason string
 
 const (
-	Operator Reason = "operator" // OpenCV cannot read an operator
-	Crashes  Reason = "crash"    // the process died
+	Operator Reason = "operator" // the engine cannot read an operator
+	Crashes  Reason = "crash"    // the engine cannot read the file, or the process died over it
 	Hangs    Reason = "time"
 	Memory   Reason = "memory"
 	Wrong    Reason = "outputs" // it runs, and its outputs make no sense
@@ -138,7 +141,6 @@ type Failure struct {
 	Reason   Reason
 	Operator string // such as NonMaxSuppression, "" where it is not known
 	Node     string // its name in the file
-	OpenCV   string // version of the library, "" where it did not say
 	words    string
 }
 

@@ -1,7 +1,7 @@
 // Package wire is what the server and its vision workers say to each other
 // over NATS: subjects and messages in CBOR (RFC 8949), which carries pictures
-// and features as the bytes they are. A judge request goes to one worker;
-// render and extract requests go to whichever worker of the queue group is free.
+// and features as the bytes they are. Judge and extract requests go to one worker,
+// the least busy; render requests go to any worker of the queue group.
 package wire
 
 import (
@@ -22,15 +22,20 @@ const Protocol = 1
 // of another one takes part.
 const (
 	Heartbeats = "loupe.worker.beat"    // worker → server, each second
-	Extract    = "loupe.work.1.extract" // server → queue group Group
+	Extract    = "loupe.work.1.extract" // server → queue group Group, where ExtractBy has no answer
 	Render     = "loupe.work.1.render"  // server → queue group Group
 	Group      = "loupe-workers"
-	judge      = "loupe.work.judge." // + worker ID
-	load       = "loupe.work.load."  // + worker ID
+	judge      = "loupe.work.judge."   // + worker ID
+	load       = "loupe.work.load."    // + worker ID
+	extract    = "loupe.work.extract." // + worker ID
 )
 
 // Judge is the subject on which one worker takes frames.
 func Judge(worker string) string { return judge + worker }
+
+// ExtractBy is the subject on which one worker computes features; one of an older
+// program answers on Extract alone.
+func ExtractBy(worker string) string { return extract + worker }
 
 // Load is the subject on which one worker is told to load a model.
 func Load(worker string) string { return load + worker }
@@ -44,6 +49,7 @@ type Beat struct {
 	Host     string   `json:"host"`
 	PID      int      `json:"pid"`
 	Version  string   `json:"version"` // of the program
+	Engine   string   `json:"engine"`  // that runs its networks, with its version; "" of an older program, which has OpenCV
 	Frames   int64    `json:"frames"`  // judged since its start
 	Models   []string `json:"models"`  // digests of the loaded models, newest first
 	Leaving  bool     `json:"leaving"` // takes no more work

@@ -9,7 +9,7 @@ import (
 	"sync"
 
 	"loupe/vision"
-	"loupe/vision/opencv"
+	"loupe/vision/engine"
 	"loupe/vision/wire"
 )
 
@@ -25,7 +25,7 @@ type engines struct {
 
 type loaded struct {
 	sha    string
-	engine *opencv.Engine
+	engine *engine.Engine
 }
 
 func (e *engines) digests() []string {
@@ -38,7 +38,7 @@ func (e *engines) digests() []string {
 	return out
 }
 
-func (e *engines) find(sha string) *opencv.Engine {
+func (e *engines) find(sha string) *engine.Engine {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	i := slices.IndexFunc(e.all, func(l loaded) bool { return l.sha == sha })
@@ -50,10 +50,10 @@ func (e *engines) find(sha string) *opencv.Engine {
 	return l.engine
 }
 
-func (e *engines) add(sha string, engine *opencv.Engine) {
+func (e *engines) add(sha string, one *engine.Engine) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.all = slices.Insert(e.all, 0, loaded{sha, engine})
+	e.all = slices.Insert(e.all, 0, loaded{sha, one})
 	for len(e.all) > keptEngines {
 		e.all[len(e.all)-1].engine.Close()
 		e.all = e.all[:len(e.all)-1]
@@ -71,7 +71,7 @@ func (e *engines) close() {
 
 // engine gives the network of a model, fetched and checked by its SHA-256 where
 // it is not loaded yet.
-func (w *Worker) engine(m vision.ModelRef) (*opencv.Engine, *wire.Trouble) {
+func (w *Worker) engine(m vision.ModelRef) (*engine.Engine, *wire.Trouble) {
 	if e := w.engines.find(m.SHA256); e != nil {
 		return e, nil
 	}
@@ -84,7 +84,7 @@ func (w *Worker) engine(m vision.ModelRef) (*opencv.Engine, *wire.Trouble) {
 	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != m.SHA256 {
 		return nil, &wire.Trouble{Fault: wire.FaultModel, Detail: fmt.Sprintf("the model %s is not the one that was asked for: its SHA-256 differs", m.Key)}
 	}
-	e, err := openEngine(data, m.Classes)
+	e, err := openEngine(w.runtime, data, m.Classes)
 	if err != nil {
 		return nil, &wire.Trouble{Fault: wire.FaultModel, Detail: err.Error()}
 	}
@@ -94,16 +94,16 @@ func (w *Worker) engine(m vision.ModelRef) (*opencv.Engine, *wire.Trouble) {
 
 // engineFor gives a model's network that a picture so prepared can go into;
 // with an input of another size OpenCV would end the process.
-func (w *Worker) engineFor(m vision.ModelRef, prep vision.Preparation) (*opencv.Engine, *wire.Trouble) {
+func (w *Worker) engineFor(m vision.ModelRef, prep vision.Preparation) (*engine.Engine, *wire.Trouble) {
 	if prep.Size != m.Size {
 		return nil, &wire.Trouble{Fault: wire.FaultModel, Detail: fmt.Sprintf("the model %s takes inputs of %d pixels, not %d", m.Key, m.Size, prep.Size)}
 	}
 	return w.engine(m)
 }
 
-func openEngine(data []byte, classes []string) (*opencv.Engine, error) {
+func openEngine(r engine.Runtime, data []byte, classes []string) (*engine.Engine, error) {
 	if len(classes) == 0 {
-		return opencv.OpenExtractor(data)
+		return r.OpenExtractor(data)
 	}
-	return opencv.OpenVersion(data, classes)
+	return r.OpenVersion(data, classes)
 }

@@ -18,14 +18,15 @@ import (
 	"syscall"
 
 	"loupe/vision"
+	"loupe/vision/engine"
 	"loupe/vision/opencv"
 	"loupe/vision/trial"
 )
 
 // Try is the process of a trial: it reads a trial.Request and the file, loads it
-// as a worker does, judges a drawn picture and writes a trial.Answer. It ends
-// when its input does, for then nobody waits for the answer.
-func Try(in io.Reader, out io.Writer) error {
+// as a worker with the same engine does, judges a drawn picture and writes a
+// trial.Answer. It ends when its input does, for then nobody waits for the answer.
+func Try(choice engine.Choice, in io.Reader, out io.Writer) error {
 	r := bufio.NewReader(in)
 	line, err := r.ReadBytes('\n')
 	if err != nil {
@@ -46,6 +47,10 @@ func Try(in io.Reader, out io.Writer) error {
 		_, _ = io.Copy(io.Discard, r)
 		os.Exit(1)
 	}()
+	runs, err := engine.Choose(choice, 1)
+	if err != nil {
+		return err
+	}
 	if err := limitMemory(); err != nil {
 		return fmt.Errorf("limit the memory: %w", err)
 	}
@@ -53,22 +58,22 @@ func Try(in io.Reader, out io.Writer) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, 10)
-	opencv.SetThreads(1)
-	answer := trial.Answer{OpenCV: opencv.LibraryVersion()}
-	if answer.ForwardMS, err = judgeOnce(file, q.Size, q.Classes); err != nil {
+	answer := trial.Answer{Engine: runs.Label}
+	e, err := runs.OpenVersion(file, q.Classes)
+	if err != nil {
+		answer.Unread = err.Error()
+		return json.NewEncoder(out).Encode(answer)
+	}
+	defer e.Close()
+	if answer.ForwardMS, err = judgeOnce(e, q.Size); err != nil {
 		answer.Trouble = err.Error()
 	}
 	return json.NewEncoder(out).Encode(answer)
 }
 
-// judgeOnce has a file judge a drawn picture, after a first pass in which it
+// judgeOnce has a network judge a drawn picture, after a first pass in which it
 // takes its memory. It gives the milliseconds of the second.
-func judgeOnce(file []byte, size int, classes []string) (float64, error) {
-	e, err := opencv.OpenVersion(file, classes)
-	if err != nil {
-		return 0, err
-	}
-	defer e.Close()
+func judgeOnce(e *engine.Engine, size int) (float64, error) {
 	if err := e.Warm(size); err != nil {
 		return 0, err
 	}
@@ -102,7 +107,7 @@ func judgeOnce(file []byte, size int, classes []string) (float64, error) {
 const mostPooled = 1 << 16
 
 // check says what is wrong with a network's outputs.
-func check(o opencv.Output, size int) error {
+func check(o engine.Output, size int) error {
 	var sum float64
 	for i, p := range o.Probabilities {
 		if !(p >= 0 && p <= 1.001) {

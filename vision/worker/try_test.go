@@ -12,6 +12,7 @@ import (
 
 	"loupe/models/onnx"
 	"loupe/models/onnx/onnxtest"
+	"loupe/vision/engine"
 	"loupe/vision/trial"
 	"loupe/vision/worker"
 )
@@ -19,7 +20,7 @@ import (
 // TestMain lets the test's own binary be the process of a trial.
 func TestMain(m *testing.M) {
 	if os.Getenv("LOUPE_TEST_TRY") != "" {
-		if err := worker.Try(os.Stdin, os.Stdout); err != nil {
+		if err := worker.Try(engine.Choice{Name: os.Getenv("LOUPE_TEST_ENGINE"), Library: os.Getenv("LOUPE_TEST_LIBRARY")}, os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -30,13 +31,18 @@ func TestMain(m *testing.M) {
 
 func benchOf(t *testing.T, limit time.Duration) *trial.Bench {
 	t.Helper()
+	return benchIn(t, engine.Choice{}, limit)
+}
+
+func benchIn(t *testing.T, c engine.Choice, limit time.Duration) *trial.Bench {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return trial.New(trial.Settings{Limit: limit, Command: func() *exec.Cmd {
 		cmd := exec.Command(self)
-		cmd.Env = append(os.Environ(), "LOUPE_TEST_TRY=1", "OPENCV_LOG_LEVEL=ERROR", "GOTRACEBACK=none")
+		cmd.Env = append(os.Environ(), "LOUPE_TEST_TRY=1", "LOUPE_TEST_ENGINE="+c.Name, "LOUPE_TEST_LIBRARY="+c.Library, "OPENCV_LOG_LEVEL=ERROR", "GOTRACEBACK=none")
 		return cmd
 	}})
 }
@@ -47,7 +53,7 @@ func TestSoundFilesPassTheirTrial(t *testing.T) {
 	b := benchOf(t, 0)
 	for _, size := range []int{224, 896} {
 		a, err := b.Try(t.Context(), onnxtest.Bytes(onnxtest.Classifier(size, twoClasses)), size, twoClasses)
-		if err != nil || !strings.HasPrefix(a.OpenCV, "4.") || !(a.ForwardMS > 0) {
+		if err != nil || !strings.HasPrefix(a.Engine, "OpenCV 4.") || !(a.ForwardMS > 0) {
 			t.Errorf("a small file of %d pixels: %+v, %v", size, a, err)
 		}
 		file := writeVersion(t, size, 0, twoClasses)

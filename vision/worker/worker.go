@@ -1,5 +1,5 @@
 // Package worker is the vision worker: a process of its own that takes requests
-// over NATS and answers them with OpenCV. It owns its networks; a new model
+// over NATS and answers them by its engine. It owns its networks; a new model
 // arrives with the first frame that needs it, or ahead by a load request, and
 // is loaded between two frames.
 package worker
@@ -23,6 +23,7 @@ import (
 	_ "gocloud.dev/blob/fileblob" // file:// folders
 	_ "gocloud.dev/blob/s3blob"   // s3:// buckets
 
+	"loupe/vision/engine"
 	"loupe/vision/opencv"
 	"loupe/vision/wire"
 )
@@ -34,8 +35,9 @@ type Settings struct {
 	BlobsURL string      // gocloud.dev/blob URL
 	ID       string      // unique; "" makes one
 	Name     string      // for people; "" means host and process number
-	Threads  int         // of OpenCV; 0 means one a core
-	Version  string      // of the program
+	Engine   engine.Choice
+	Threads  int    // of the engine; 0 means one a core
+	Version  string // of the program
 	Log      *slog.Logger
 }
 
@@ -55,6 +57,7 @@ type Worker struct {
 	host    string
 	conn    *nats.Conn
 	blobs   *blob.Bucket
+	runtime engine.Runtime
 	engines engines
 	work    chan task
 	side    chan task
@@ -82,8 +85,10 @@ func Run(ctx context.Context, s Settings) error {
 	if w.Name == "" {
 		w.Name = fmt.Sprintf("%s-%d", w.host, os.Getpid())
 	}
-	opencv.SetThreads(s.Threads)
 	var err error
+	if w.runtime, err = engine.Choose(s.Engine, s.Threads); err != nil {
+		return err
+	}
 	if w.blobs, err = blob.OpenBucket(ctx, s.BlobsURL); err != nil {
 		return fmt.Errorf("open the blobs: %w", err)
 	}
@@ -197,6 +202,7 @@ func (w *Worker) subscribe() error {
 	}{
 		{wire.Judge(w.ID), "", w.onJudge},
 		{wire.Load(w.ID), "", w.onLoad},
+		{wire.ExtractBy(w.ID), "", w.onExtract},
 		{wire.Extract, wire.Group, w.onExtract},
 		{wire.Render, wire.Group, w.onRender},
 	} {
@@ -253,7 +259,7 @@ func (w *Worker) beat(ctx context.Context) {
 
 func (w *Worker) sendBeat() {
 	data, err := json.Marshal(wire.Beat{
-		Protocol: wire.Protocol, ID: w.ID, Name: w.Name, Host: w.host, PID: os.Getpid(), Version: w.Version,
+		Protocol: wire.Protocol, ID: w.ID, Name: w.Name, Host: w.host, PID: os.Getpid(), Version: w.Version, Engine: w.runtime.Label,
 		Frames: w.frames.Load(), Models: w.engines.digests(), Leaving: w.leaving.Load(), Mats: opencv.OpenMats(),
 	})
 	if err == nil {

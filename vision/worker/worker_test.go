@@ -20,6 +20,7 @@ import (
 	"loupe/models"
 	"loupe/models/onnx"
 	"loupe/vision"
+	"loupe/vision/engine"
 	"loupe/vision/picturetest"
 	"loupe/vision/wire"
 	"loupe/vision/worker"
@@ -54,6 +55,11 @@ func startNATS(t *testing.T, port int) *server.Server {
 
 func start(t *testing.T) *bench {
 	t.Helper()
+	return startWith(t, engine.Choice{})
+}
+
+func startWith(t *testing.T, c engine.Choice) *bench {
+	t.Helper()
 	b := &bench{T: t, server: startNATS(t, server.RANDOM_PORT), folder: t.TempDir(), beats: make(chan wire.Beat, 1000), ended: make(chan error, 1)}
 	var err error
 	if b.conn, err = nats.Connect(b.server.ClientURL(), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond)); err != nil {
@@ -75,7 +81,7 @@ func start(t *testing.T) *bench {
 	var ctx context.Context
 	ctx, b.stop = context.WithCancel(context.Background())
 	go func() {
-		b.ended <- worker.Run(ctx, worker.Settings{NATSURL: b.server.ClientURL(), BlobsURL: blobs.String(), ID: id, Name: "press 1", Threads: 1, Version: "7", Log: slog.New(slog.DiscardHandler)})
+		b.ended <- worker.Run(ctx, worker.Settings{NATSURL: b.server.ClientURL(), BlobsURL: blobs.String(), ID: id, Name: "press 1", Engine: c, Threads: 1, Version: "7", Log: slog.New(slog.DiscardHandler)})
 	}()
 	t.Cleanup(func() { b.stop(); <-b.ended })
 	b.beat("lives", func(wire.Beat) bool { return true })

@@ -255,7 +255,7 @@ func fixtureUpload(lang string) ModelView {
 	v := fixtureModel(lang)
 	v.Training = TrainingView{Recipe: 1, Job: 13, State: "running", Progress: .3, Message: "version 8 judged 94 of 312 test pictures", Evaluation: true}
 	v.Shown = &VersionView{VersionRow: v.Shown.VersionRow, Size: 224, ModelSHA: v.Shown.ModelSHA, Waits: true,
-		Upload: &UploadView{Note: "From the plant in Graz", Producer: "pytorch", OpenCV: "4.6.0", ForwardMS: 38.2, Missing: []string{v.Data.Classes[4].Class.Name}}}
+		Upload: &UploadView{Note: "From the plant in Graz", Producer: "pytorch", Engine: "OpenCV 4.6.0", ForwardMS: 38.2, Missing: []string{v.Data.Classes[4].Class.Name}}}
 	return v
 }
 
@@ -313,7 +313,7 @@ func fixtureHealth(empty bool) HealthView {
 		v.AcceptedMin, v.JudgedMin = append(v.AcceptedMin, 800+float64(i*37%90)), append(v.JudgedMin, 800+float64(i*53%80))
 	}
 	for i, name := range []string{"press-4.plant.example-23087", "press-4.plant.example-23100", "helper-2"} {
-		v.Workers = append(v.Workers, HealthWorker{Name: name, Host: "press-4.plant.example", Version: "1.4.0", Frames: 1_284_119, PerSecond: 4.7, Since: now.Add(-9 * 24 * time.Hour)})
+		v.Workers = append(v.Workers, HealthWorker{Name: name, Host: "press-4.plant.example", Version: "1.4.0", Engine: "ONNX Runtime 1.32.0", Frames: 1_284_119, PerSecond: 4.7, Since: now.Add(-9 * 24 * time.Hour)})
 		if i == 2 {
 			v.Workers[i].Refused = "it speaks protocol 2, this server 1: run the same Loupe version on both"
 		}

@@ -33,11 +33,11 @@ type HealthView struct {
 
 // HealthWorker is one vision worker.
 type HealthWorker struct {
-	Name, Host, Version, Refused string
-	Busy                         int
-	Frames                       int64
-	PerSecond                    float64
-	Since                        time.Time
+	Name, Host, Version, Engine, Refused string
+	Busy                                 int
+	Frames                               int64
+	PerSecond                            float64
+	Since                                time.Time
 }
 
 // HealthBackup is the last backup; its time is zero where there was none.

@@ -78,7 +78,7 @@ type VersionView struct {
 type UploadView struct {
 	Note      string // of the person
 	Producer  string // the program that wrote it
-	OpenCV    string // version that tried it
+	Engine    string // that tried it, with its version
 	ForwardMS float64
 	Missing   []string // classes of the recipe that it does not tell
 }

@@ -306,7 +306,7 @@ func origin(v ModelView) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = fact(T(ctx, "origin.trial"), T(ctx, "origin.trial.text", "OpenCV", v.Shown.Upload.OpenCV, "Time", milliseconds(v.Shown.Upload.ForwardMS))).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = fact(T(ctx, "origin.trial"), T(ctx, "origin.trial.text", "Engine", v.Shown.Upload.Engine, "Time", milliseconds(v.Shown.Upload.ForwardMS))).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -1,6 +1,7 @@
 package views
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -143,7 +144,7 @@ func (s *Source) version(ctx context.Context, r storage.Recipe, v storage.Versio
 		out.Statement.FinalLoss = st.Curve[n-1]
 	}
 	if u := st.Upload; u != nil {
-		out.Upload = &ui.UploadView{Note: u.Note, Producer: u.Producer, OpenCV: u.OpenCV, ForwardMS: u.ForwardMS, Missing: u.Missing}
+		out.Upload = &ui.UploadView{Note: u.Note, Producer: u.Producer, Engine: cmp.Or(u.Engine, "OpenCV "+u.OpenCV), ForwardMS: u.ForwardMS, Missing: u.Missing}
 	}
 	for _, c := range st.Counts {
 		out.Statement.Train += c.Train

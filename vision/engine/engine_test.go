@@ -1,4 +1,4 @@
-package opencv_test
+package engine_test
 
 import (
 	"image"
@@ -10,9 +10,13 @@ import (
 	"loupe/models/head"
 	"loupe/models/onnx"
 	"loupe/vision"
+	"loupe/vision/engine"
 	"loupe/vision/opencv"
 	"loupe/vision/picturetest"
 )
+
+// byOpenCV is the reference.
+var byOpenCV = engine.Runtime{Label: "OpenCV", Open: opencv.Open}
 
 var classes = []vision.Class{{Name: "good", Pass: true}, {Name: "scratch"}, {Name: "dent"}}
 
@@ -36,7 +40,12 @@ func drawnHead(names []string, size int) *head.Head {
 }
 
 // openEngines opens a version with weights drawn at random, and the extractor.
-func openEngines(t *testing.T, size int) (version, extractor *opencv.Engine) {
+func openEngines(t *testing.T, size int) (version, extractor *engine.Engine) {
+	t.Helper()
+	return openEnginesIn(t, byOpenCV, size)
+}
+
+func openEnginesIn(t *testing.T, r engine.Runtime, size int) (version, extractor *engine.Engine) {
 	t.Helper()
 	backbone, err := models.Backbone()
 	if err != nil {
@@ -48,14 +57,14 @@ func openEngines(t *testing.T, size int) (version, extractor *opencv.Engine) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if version, err = opencv.OpenVersion(file, names); err != nil {
+	if version, err = r.OpenVersion(file, names); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { version.Close() })
 	if file, err = onnx.WriteExtractor(backbone, size); err != nil {
 		t.Fatal(err)
 	}
-	if extractor, err = opencv.OpenExtractor(file); err != nil {
+	if extractor, err = r.OpenExtractor(file); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { extractor.Close() })
@@ -72,7 +81,7 @@ func decodePicture(t *testing.T, data []byte) *opencv.Picture {
 	return p
 }
 
-func judge(t *testing.T, e *opencv.Engine, p *opencv.Picture, prep vision.Preparation) vision.Judgement {
+func judge(t *testing.T, e *engine.Engine, p *opencv.Picture, prep vision.Preparation) vision.Judgement {
 	t.Helper()
 	j, err := e.Judge(p, prep, classes, vision.DefaultThresholds)
 	if err != nil {
@@ -146,10 +155,10 @@ func TestAFileThatIsNoVersionIsAnError(t *testing.T) {
 	if _, err := extractor.Judge(p, vision.Preparation{Size: 224}, classes, vision.DefaultThresholds); err == nil {
 		t.Error("an extractor judges")
 	}
-	if _, err := opencv.OpenVersion(nil, []string{"a"}); err == nil {
+	if _, err := byOpenCV.OpenVersion(nil, []string{"a"}); err == nil {
 		t.Error("an empty file is a version")
 	}
-	if _, err := opencv.OpenVersion([]byte("x"), nil); err == nil {
+	if _, err := byOpenCV.OpenVersion([]byte("x"), nil); err == nil {
 		t.Error("a version without classes opens")
 	}
 }
