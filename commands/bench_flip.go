@@ -11,7 +11,6 @@ import (
 	"loupe/models"
 	"loupe/models/head"
 	"loupe/models/mislabels"
-	"loupe/vision/opencv"
 )
 
 // lookedAt is how much of the list of suspects somebody looks at.
