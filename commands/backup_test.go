@@ -189,7 +189,7 @@ func TestCommandsBesideAServerLeaveTheSchemaOfAnotherLoupeAlone(t *testing.T) {
 	}
 	for change, says := range map[string]string{
 		`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`:       "newer Loupe",
-		`DELETE FROM goose_db_version WHERE version_id IN (2, 3, 4, 5, 6, 7, 8, 99)`: "older Loupe",
+		`DELETE FROM goose_db_version WHERE version_id > 1`: "older Loupe",
 	} {
 		raw, err := sql.Open("sqlite3", filepath.Join(data, "loupe.db"))
 		if err != nil {

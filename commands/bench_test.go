@@ -37,8 +37,18 @@ func writeCSV(t *testing.T, folder string, rows ...string) string {
 	return path
 }
 
+// chosen gives a bench the engine that it has without flags.
+func chosen(t *testing.T, b *Bench) {
+	t.Helper()
+	var err error
+	if b.runs, err = chooseEngine(b.choice(), b.Threads); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestBenchMeasuresAModelOnPicturesItNeverSaw(t *testing.T) {
-	b := Bench{Data: benchData(t, 6, 4), Size: 224, Seed: 1}
+	b := Bench{Data: benchData(t, 6, 4), Size: 224, Seed: 1, FalseAlarms: 0.01}
+	chosen(t, &b)
 	pictures, classes, err := readPictures(b.Data)
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +72,8 @@ func TestBenchMeasuresAModelOnPicturesItNeverSaw(t *testing.T) {
 }
 
 func TestBenchCountsPicturesThatAreInBothHalves(t *testing.T) {
-	b := Bench{Data: benchData(t, 3, 1), Size: 224, Seed: 1}
+	b := Bench{Data: benchData(t, 3, 1), Size: 224, Seed: 1, FalseAlarms: 0.01}
+	chosen(t, &b)
 	pictures, classes, err := readPictures(b.Data)
 	if err != nil {
 		t.Fatal(err)
@@ -153,7 +164,8 @@ func TestQuantiles(t *testing.T) {
 }
 
 func TestBenchFindsLabelsThatItFlipped(t *testing.T) {
-	b := Bench{Data: benchData(t, 13, 1), Size: 224, Seed: 1, Flip: 0.08}
+	b := Bench{Data: benchData(t, 13, 1), Size: 224, Seed: 1, FalseAlarms: 0.01, Flip: 0.08}
+	chosen(t, &b)
 	pictures, classes, err := readPictures(b.Data)
 	if err != nil {
 		t.Fatal(err)

@@ -35,6 +35,7 @@ type Shadows struct {
 // shadowFrame is a frame that the champion has judged.
 type shadowFrame struct {
 	inspection storage.Inspection
+	shadow     int64 // that it is for: no other counts it as seen
 	since      time.Time
 }
 
@@ -63,13 +64,14 @@ func (s *Shadows) on(e storage.Event) {
 	case storage.FrameCorrected:
 		s.settled[e.RecipeID] = true
 	case storage.InspectionMade:
-		if _, ok := s.judging[e.RecipeID]; !ok {
+		one, ok := s.judging[e.RecipeID]
+		if !ok {
 			return
 		}
 		if len(s.queue) >= shadowQueue {
 			s.queue = s.queue[1:]
 		}
-		s.queue = append(s.queue, shadowFrame{*e.Inspection, time.Now()})
+		s.queue = append(s.queue, shadowFrame{*e.Inspection, one.ID, time.Now()})
 		s.nudge()
 	}
 }
@@ -207,7 +209,7 @@ func (s *Shadows) next() (shadowFrame, storage.Shadow, bool) {
 	for len(s.queue) > 0 {
 		f := s.queue[0]
 		s.queue = s.queue[1:]
-		if one, ok := s.judging[f.inspection.RecipeID]; ok {
+		if one, ok := s.judging[f.inspection.RecipeID]; ok && one.ID == f.shadow {
 			return f, one, true
 		}
 	}
