@@ -346,7 +346,7 @@ func TestOneGreedyStationDoesNotStarveNineModestOnes(t *testing.T) {
 		}
 		stations = append(stations, st.ID)
 	}
-	const many, few = 60, 2
+	const many, few = 30, 2
 	for range many {
 		post(stations[0])
 	}

@@ -126,40 +126,53 @@ func TestWithFewFramesTheGuardDoesNotKnowYet(t *testing.T) {
 	}
 }
 
-// drawn is a plate as a worker measures it, changed or not. Its features are
-// drawn, too: the network would take the seconds that this test must not.
-func drawn(t *testing.T, rng *rand.Rand, id int64, c opencv.Change) guard.Sample {
-	t.Helper()
-	s := sample(rng, id, 1)
+// plate is a drawn one with features that are drawn, too: the network would take
+// the seconds that the test must not.
+type plate struct {
+	guard.Sample
+	file []byte
+}
+
+func drawn(t *testing.T, rng *rand.Rand, id int64) plate {
 	img, _ := plates.Draw(rng, plates.Kinds()[0])
-	p, err := opencv.Decode(picturetest.BMP(t, img), 1)
+	return plate{sample(rng, id, 1), picturetest.BMP(t, img)}
+}
+
+// measured is a plate as a worker measures it after a change.
+func (p plate) measured(t *testing.T, c opencv.Change) guard.Sample {
+	t.Helper()
+	picture, err := opencv.Decode(p.file, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.Close()
-	changed, err := p.Changed(c)
+	defer picture.Close()
+	changed, err := picture.Changed(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer changed.Close()
 	q := changed.Quality(vision.Region{})
-	s.Quality = &q
-	return s
+	p.Quality = &q
+	return p.Sample
 }
 
 func TestDriftOfDrawnPlatesIsNoticed(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 1))
 	var train []guard.Sample
 	for i := range 72 {
-		train = append(train, drawn(t, rng, int64(i), opencv.Change{}))
+		train = append(train, drawn(t, rng, int64(i)).measured(t, opencv.Change{}))
 	}
 	p, err := guard.Learn(train, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
+	var parts []plate
+	for i := range 30 {
+		parts = append(parts, drawn(t, rng, int64(1000+i)))
+	}
 	readings := func(c opencv.Change) (all []drift.Reading) {
-		for i := range 30 {
-			s := drawn(t, rng, int64(1000+i), c)
+		for _, part := range parts {
+			s := part.measured(t, c)
 			all = append(all, p.Reading(s.Pooled, s.Quality))
 		}
 		return all
