@@ -115,7 +115,7 @@ func fixtureLine(stations int, lang string) LineView {
 
 func fixtureInspection(frame int64, lang string) InspectionView {
 	classes := classesIn(lang)
-	v := InspectionView{Part: fixturePart(frame, vision.NG, classes), Judged: true, Station: "Press 4 outlet", Line: "L1", Recipe: NamedRecipe{ID: 1, Name: "Plate 40-117"},
+	v := InspectionView{Part: fixturePart(frame, vision.NG, classes), Judged: true, Thresholds: vision.DefaultThresholds, Station: "Press 4 outlet", Line: "L1", Recipe: NamedRecipe{ID: 1, Name: "Plate 40-117"},
 		Classes: classes, Heat: []string{classes[1].Name, classes[3].Name}, TakenAt: now.Add(-time.Minute), Worker: "worker-1", Format: "jpeg", Bytes: 184320,
 		Timings: vision.Timings{Queue: 3.2, Read: .4, Decode: 6.1, Prepare: 1.2, Forward: 17.4, Explain: 1.9, Total: 33.8}, Share: "train",
 		Readings: []Reading{{"force_kN", "41.7"}, {"tool", "T-12"}, {"temperature_C", "38.2"}}, Newer: frame + 1, Older: frame - 1, Filter: "station=1&verdict=NG", FilterText: "Press 4 outlet, NG", Now: now}
