@@ -188,8 +188,8 @@ func TestCommandsBesideAServerLeaveTheSchemaOfAnotherLoupeAlone(t *testing.T) {
 		{"person", "list", "--data", data}, {"person", "passwd", "admin", "--data", data},
 	}
 	for change, says := range map[string]string{
-		`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`:       "newer Loupe",
-		`DELETE FROM goose_db_version WHERE version_id > 1`: "older Loupe",
+		`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`: "newer Loupe",
+		`DELETE FROM goose_db_version WHERE version_id > 1`:                    "older Loupe",
 	} {
 		raw, err := sql.Open("sqlite3", filepath.Join(data, "loupe.db"))
 		if err != nil {
