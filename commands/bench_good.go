@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"loupe/models"
+	"loupe/models/evaluation"
 	"loupe/models/features"
 	"loupe/models/head"
 	"loupe/models/novelty"
@@ -181,20 +182,20 @@ func (b *Bench) judgeGood(r *goodResult, bank *onnx.Bank, name string, test []pi
 	return nil
 }
 
-// above is the area under the ROC curve: how often a value of b lies above one of a.
-func above(a, b []float64) float64 {
-	var sum float64
-	for _, x := range a {
-		for _, y := range b {
-			switch {
-			case y > x:
-				sum++
-			case y == x:
-				sum += 0.5
-			}
-		}
+// above is how often a value of bad lies above one of good, see
+// evaluation.AUROC; 0 where one of the two is missing.
+func above(good, bad []float64) float64 {
+	var all []evaluation.Sample
+	for _, v := range good {
+		all = append(all, evaluation.Sample{Fail: v, Pass: true})
 	}
-	return sum / float64(max(1, len(a)*len(b)))
+	for _, v := range bad {
+		all = append(all, evaluation.Sample{Fail: v})
+	}
+	if area := evaluation.AUROC(all); area != nil {
+		return *area
+	}
+	return 0
 }
 
 // know gives a head the bank of its training pictures.

@@ -25,7 +25,7 @@ const untested = "there is no test frame yet, so nothing says how good it is: la
 // decides about it as about one that was trained. What it stored stays when it
 // is interrupted.
 func (l *Learner) assess(ctx context.Context, j storage.Job) (Training, string, error) {
-	t := &training{Learner: l, job: j}
+	t := &training{Learner: l, job: j, progress: progress{db: l.db, job: j.ID}}
 	v, err := l.db.VersionByJob(ctx, j.ID)
 	if err != nil {
 		return t.state, "", err

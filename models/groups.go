@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"loupe/models/embedding"
+	"loupe/models/onnx"
 	"loupe/storage"
 )
 
@@ -38,17 +39,6 @@ const mostGroups = 150
 func groupsFor(frames, classes int) int {
 	k := int(math.Round(float64(frames) / groupSize))
 	return min(frames, max(k, min(2*classes, frames/3), 1), mostGroups)
-}
-
-// GroupFrames queues a job that groups the frames without a label of a recipe, or
-// gives the one that is queued already.
-func (l *Learner) GroupFrames(ctx context.Context, by string, recipeID int64) (storage.Job, error) {
-	r, err := l.db.Recipe(ctx, recipeID)
-	if err != nil {
-		return storage.Job{}, err
-	}
-	j, _, err := l.db.AddJob(ctx, storage.Job{Kind: GroupJob, RecipeID: r.ID, CreatedBy: by})
-	return j, err
 }
 
 // Groups gives the newest groups of a recipe whose job has ended well, without the
@@ -131,24 +121,14 @@ func (l *Learner) group(ctx context.Context, j storage.Job) (Groups, string, err
 // lookAtAll has the workers compute the pooled features that are missing.
 func (l *Learner) lookAtAll(ctx context.Context, j storage.Job, seen looks, frames []storage.LabelledFrame) error {
 	var missing []look
-	have, _ := seen.sketches(frames)
-	for i, f := range frames {
-		if len(have) > 0 && have[0] == i {
-			have = have[1:]
-			continue
+	x := make([]float32, onnx.PooledLen)
+	for _, f := range frames {
+		if seen.store.ReadPooled(f.FrameID, x) != nil {
+			missing = append(missing, look{frame: f, prep: seen.prep, brief: true})
 		}
-		missing = append(missing, look{frame: f, prep: seen.prep, brief: true})
 	}
-	told := time.Time{}
+	p := progress{db: l.db, job: j.ID}
 	return l.features.computeAll(ctx, missing, func(ctx context.Context, done, all int, _ time.Duration) error {
-		if time.Since(told) < 150*time.Millisecond {
-			return ctx.Err()
-		}
-		told = time.Now()
-		running, err := l.db.MoveJob(ctx, j.ID, 0.95*float64(done)/float64(all), fmt.Sprintf("features of %d of %d pictures", done, all), Groups{})
-		if err == nil && !running {
-			return context.Canceled
-		}
-		return err
+		return p.report(ctx, 0.95*float64(done)/float64(all), fmt.Sprintf("features of %d of %d pictures", done, all), Groups{}, false)
 	})
 }

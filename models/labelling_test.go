@@ -33,7 +33,7 @@ func TestFlippedLabelsAreSuspectedUntilSomebodyKeepsThem(t *testing.T) {
 	}
 	flips := len(wrong)
 	// The search that an earlier process began starts again.
-	j := must(p.learner.FindSuspects(t.Context(), "qa", r.ID))(t)
+	j := must(p.learner.Start(t.Context(), "qa", models.SuspectJob, r.ID))(t)
 	must(p.db.StartJob(t.Context()))(t)
 	p.learns()
 	found := p.suspects(j, r.ID)
@@ -55,7 +55,7 @@ func TestFlippedLabelsAreSuspectedUntilSomebodyKeepsThem(t *testing.T) {
 	if _, err := p.db.Confirm(t.Context(), "lin", kept.FrameID, kept.LabelID); err != nil {
 		t.Fatal(err)
 	}
-	again := p.suspects(must(p.learner.FindSuspects(t.Context(), "qa", r.ID))(t), r.ID)
+	again := p.suspects(must(p.learner.Start(t.Context(), "qa", models.SuspectJob, r.ID))(t), r.ID)
 	if slices.ContainsFunc(again, func(s storage.Suspect) bool { return s.FrameID == kept.FrameID }) {
 		t.Error("what was kept is suspected again")
 	}
@@ -85,7 +85,7 @@ func TestFramesThatLookAlikeAreInOneGroup(t *testing.T) {
 		t.Errorf("before anybody looked at them: %+v", next)
 	}
 	p.learns()
-	j := p.ended(must(p.learner.GroupFrames(t.Context(), "lin", r.ID))(t).ID)
+	j := p.ended(must(p.learner.Start(t.Context(), "lin", models.GroupJob, r.ID))(t).ID)
 	if j.State != storage.JobDone {
 		t.Fatalf("grouping is %s: %s", j.State, j.Message)
 	}

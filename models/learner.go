@@ -67,6 +67,17 @@ func NewLearner(db *storage.DB, registry *Registry, features *Extractor, log *sl
 	return l
 }
 
+// Start queues a job about a recipe's labels, a GroupJob or a SuspectJob, or gives
+// the one that is queued already.
+func (l *Learner) Start(ctx context.Context, by, kind string, recipeID int64) (storage.Job, error) {
+	r, err := l.db.Recipe(ctx, recipeID)
+	if err != nil {
+		return storage.Job{}, err
+	}
+	j, _, err := l.db.AddJob(ctx, storage.Job{Kind: kind, RecipeID: r.ID, CreatedBy: by})
+	return j, err
+}
+
 func (l *Learner) nudge() {
 	select {
 	case l.wake <- struct{}{}:

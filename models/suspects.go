@@ -27,22 +27,11 @@ type Suspecting struct {
 	Suspects int `json:"suspects"` // where the model says another class
 }
 
-// FindSuspects queues a job that looks for wrong labels of a recipe, or gives the
-// one that is queued already.
-func (l *Learner) FindSuspects(ctx context.Context, by string, recipeID int64) (storage.Job, error) {
-	r, err := l.db.Recipe(ctx, recipeID)
-	if err != nil {
-		return storage.Job{}, err
-	}
-	j, _, err := l.db.AddJob(ctx, storage.Job{Kind: SuspectJob, RecipeID: r.ID, CreatedBy: by})
-	return j, err
-}
-
 // suspect runs such a job. It looks at the training share alone: heads are fitted
 // on some of its parts and say what they see on the others.
 func (l *Learner) suspect(ctx context.Context, j storage.Job) (Suspecting, string, error) {
 	var found Suspecting
-	t := &training{Learner: l, job: j}
+	t := &training{Learner: l, job: j, progress: progress{db: l.db, job: j.ID}}
 	if _, err := t.gather(ctx); err != nil {
 		return found, "", err
 	}

@@ -69,12 +69,12 @@ type training struct {
 	data     []storage.LabelledFrame // both, by frame ID
 	goodOnly bool                    // the version learns from good parts alone
 	state    Training
-	reported time.Time
+	progress progress
 }
 
 // train runs a training job and gives its result and a message.
 func (l *Learner) train(ctx context.Context, j storage.Job) (Training, string, error) {
-	t := &training{Learner: l, job: j}
+	t := &training{Learner: l, job: j, progress: progress{db: l.db, job: j.ID}}
 	v, err := l.db.VersionByJob(ctx, j.ID)
 	if storage.CodeOf(err) == storage.NotFound {
 		v, err = t.make(ctx)
@@ -247,17 +247,9 @@ func (t *training) calibrate(ctx context.Context, h *head.Head, s *Statement) er
 	return err
 }
 
-// report stores the progress of the job, at most a few times a second.
-func (t *training) report(ctx context.Context, progress float64, message string, now bool) error {
-	if !now && time.Since(t.reported) < 150*time.Millisecond {
-		return ctx.Err()
-	}
-	t.reported = time.Now()
-	running, err := t.db.MoveJob(ctx, t.job.ID, progress, message, t.state)
-	if err == nil && !running {
-		return context.Canceled
-	}
-	return err
+// report stores the progress of the job, at most a few times a second unless now.
+func (t *training) report(ctx context.Context, done float64, message string, now bool) error {
+	return t.progress.report(ctx, done, message, t.state, now)
 }
 
 // store writes the head and the model file and then the version's row.

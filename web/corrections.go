@@ -52,7 +52,7 @@ func (w *Server) postCorrection(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	a := correctionAnswer{ID: stored.ID, FrameID: id, Class: stored.Class, Note: stored.Note, Person: stored.Person}
+	a := correctionJSON(stored)
 	if overtaken != nil {
 		a.Overtaken = &said{overtaken.Person, overtaken.Class}
 	}

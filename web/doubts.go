@@ -88,18 +88,13 @@ func (w *Server) listDoubts(c echo.Context) error {
 
 // pageOf reads before and limit of a list.
 func pageOf(c echo.Context) (before int64, limit int, err error) {
-	limit = pageLength
 	if text := c.QueryParam("before"); text != "" {
 		if before, err = strconv.ParseInt(text, 10, 64); err != nil || before < 1 {
 			return 0, 0, refuse(http.StatusUnprocessableEntity, "before", "before must be the number that next named")
 		}
 	}
-	if text := c.QueryParam("limit"); text != "" {
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > longestPage {
-			return 0, 0, refuse(http.StatusUnprocessableEntity, "limit", "limit must be from 1 to "+strconv.Itoa(longestPage))
-		}
-	}
-	return before, limit, nil
+	limit, err = countOf(c, "limit", pageLength, longestPage)
+	return before, limit, err
 }
 
 // decideDoubts stores what a person says to doubtful frames.

@@ -62,8 +62,7 @@ func (w *Server) eventJSON(ctx context.Context, e storage.Event) (any, error) {
 	case e.Inspection != nil:
 		return w.inspectionJSON(ctx, *e.Inspection)
 	case e.Correction != nil:
-		c := e.Correction
-		return correctionAnswer{ID: c.ID, FrameID: c.FrameID, Class: c.Class, Note: c.Note, Person: c.Person}, nil
+		return correctionJSON(*e.Correction), nil
 	case e.Job != nil:
 		return jobJSON(*e.Job), nil
 	case e.Drift != nil:

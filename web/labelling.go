@@ -54,10 +54,7 @@ func (w *Server) startWork(c echo.Context, kind string) (storage.Job, error) {
 		return storage.Job{}, err
 	}
 	p, _ := person(c)
-	if kind == models.GroupJob {
-		return w.Learner.GroupFrames(c.Request().Context(), p.Name, r.ID)
-	}
-	return w.Learner.FindSuspects(c.Request().Context(), p.Name, r.ID)
+	return w.Learner.Start(c.Request().Context(), p.Name, kind, r.ID)
 }
 
 // startJob answers a program that starts such a job.
