@@ -148,7 +148,14 @@ func (b *Tab) Keys(text string, options ...chromedp.KeyOption) {
 // Click clicks the first element of a selector as a finger or a mouse would.
 func (b *Tab) Click(selector string) {
 	b.t.Helper()
-	b.Run(chromedp.Click(selector, chromedp.ByQuery))
+	err := chromedp.Run(b.Context, chromedp.Click(selector, chromedp.ByQuery))
+	for try := 1; try < 5 && err != nil && strings.Contains(err.Error(), "Could not find node with given id"); try++ {
+		// The live page replaced it between the look and the click, which did not come: look again.
+		err = chromedp.Run(b.Context, chromedp.Click(selector, chromedp.ByQuery))
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // Calm fails the test if the page complained, of a policy or anything else.
